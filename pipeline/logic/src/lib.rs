@@ -1,0 +1,5 @@
+//! Spots, rules, dedupe, the case. Pure: no clock, no I/O, no threads; the same looks in give the same
+//! events out, whatever the machine's speed.
+
+pub mod case;
+pub mod look;
