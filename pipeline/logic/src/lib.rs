@@ -2,4 +2,6 @@
 //! events out, whatever the machine's speed.
 
 pub mod case;
+pub mod dedupe;
+pub mod finding;
 pub mod look;
