@@ -4,6 +4,7 @@
 //! another space. Never: files, clocks, sockets, threads.
 
 pub mod class;
+pub mod homography;
 pub mod picture;
 pub mod space;
 pub mod time;

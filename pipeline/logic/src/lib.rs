@@ -5,3 +5,6 @@ pub mod case;
 pub mod dedupe;
 pub mod finding;
 pub mod look;
+mod spot;
+mod thing;
+pub mod watch;

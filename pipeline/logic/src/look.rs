@@ -46,6 +46,8 @@ pub struct Detection {
 pub struct Look {
     /// When the frame was taken.
     pub at: Timestamp,
+    /// Width of the picture over its height, so that boxes in shares of each can be compared as lengths.
+    pub aspect: f32,
     /// Everything the detector saw, best first.
     pub detections: Vec<Detection>,
 }

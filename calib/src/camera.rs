@@ -1,0 +1,447 @@
+//! A camera's file: stream, calibration, zones and rules, checked as a whole.
+//!
+//! In: the text of one TOML file, the matter catalogue. Out: a [`Camera`] that cannot be wrong, or every
+//! mistake at once. Never: the file system, a password (a file names where the password is).
+
+use crate::check::{Problem, Section, Source, nearest};
+use crate::class::Class;
+use crate::homography::{ControlPoint, GroundMap};
+use crate::matter::Catalogue;
+use crate::rule::{self, Rule, RuleKind};
+use crate::schedule::{Schedule, Window};
+use crate::space::{LonLat, PixelPoint};
+use crate::zone::{GroundView, Shape, Zone, ZoneKind, polygon};
+
+/// Minutes that the clocks of China run ahead of UTC: the default of `utc_offset_minutes`.
+pub const UTC_OFFSET_MINUTES: i32 = 480;
+/// Default of `stream.silent_secs_max`.
+pub const SILENT_SECS_MAX: f64 = 10.0;
+/// The standard that a rule's `matter` belongs to where `standard` is absent.
+pub const STANDARD_REF: &str = "GB/T 47678.5-2026";
+
+/// One camera, ready to use.
+#[derive(Debug, Clone)]
+pub struct Camera {
+    /// What people call it.
+    pub name: String,
+    /// Where its pictures come from.
+    pub stream: Stream,
+    /// Local clock, minutes ahead of UTC.
+    pub utc_offset_minutes: i32,
+    /// Picture to ground, where it was calibrated.
+    pub ground: Option<GroundView>,
+    /// Zones in the order of the file.
+    pub zones: Vec<Zone>,
+    /// Rules in the order of the file.
+    pub rules: Vec<Rule>,
+}
+
+/// Where a camera's pictures come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// `rtsp://…` without user or password, or the path of a file.
+    pub url: String,
+    /// RTP over UDP instead of inside the RTSP connection.
+    pub over_udp: bool,
+    /// The user, where the camera wants one.
+    pub user: Option<String>,
+    /// Where the password is kept.
+    pub password: Option<PasswordPlace>,
+    /// Which frames are looked at.
+    pub cadence: Cadence,
+    /// Silence after which the stream counts as stalled, seconds.
+    pub silent_secs_max: f64,
+}
+
+/// Where a password is kept; never the password itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordPlace {
+    /// In an environment variable of this name.
+    Env(String),
+    /// In a file of this path, its last line break left out.
+    File(String),
+}
+
+/// Which frames are looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cadence {
+    /// Key frames; everything else is dropped before the decoder.
+    Keyframes,
+    /// So many frames a second.
+    Fps(f64),
+}
+
+impl Camera {
+    /// Reads a camera file's text. `file` names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in the file, each with its key, line and mend.
+    pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Vec<Problem>> {
+        let mut source = Source::new(file, text);
+        let mut root = source.root();
+        let camera = Self::read(&mut source, &mut root, catalogue);
+        root.finish(&mut source);
+        match camera {
+            Some(camera) if source.is_clean() => Ok(camera),
+            _ => Err(source.into_problems()),
+        }
+    }
+
+    fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, catalogue: &Catalogue) -> Option<Self> {
+        let name = root.text_required(source, "name", "write name = \"Corner of Main and 3rd\"");
+        let offset = root.whole(source, "utc_offset_minutes", (0, 14 * 60));
+        let stream = read_stream(source, root);
+        let ground = read_calibration(source, root);
+        let zones = read_zones(source, root, ground.as_ref());
+        let rules = read_rules(source, root, &zones, catalogue);
+        let zones = zones.into_iter().map(|(_, zone)| zone).collect::<Option<Vec<_>>>()?;
+        Some(Self {
+            name: name?,
+            stream: stream?,
+            utc_offset_minutes: offset.map_or(UTC_OFFSET_MINUTES, |minutes| minutes as i32),
+            ground,
+            zones,
+            rules,
+        })
+    }
+}
+
+fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Stream> {
+    if !root.has("stream") {
+        source.problem(&root.at_key("stream"), "is missing", "write [stream] and under it url = \"rtsp://…\"");
+        return None;
+    }
+    let mut section = root.section(source, "stream")?;
+    let url = section.text_required(source, "url", "write url = \"rtsp://192.0.2.10/path\", or a clip's path");
+    if url.as_deref().is_some_and(|url| authority(url).is_some_and(|a| a.contains('@'))) {
+        source.problem(
+            &section.at_key("url"),
+            "holds a user or password",
+            "write user = \"…\" and password_env = \"NAME_OF_A_VARIABLE\" (or password_file) beside it",
+        );
+    }
+    let transport = section.text(source, "transport");
+    if !matches!(transport.as_deref(), None | Some("tcp" | "udp")) {
+        source.problem(&section.at_key("transport"), "is neither", "write \"tcp\" (default) or \"udp\"");
+    }
+    let user = section.text(source, "user");
+    let from_env = section.text(source, "password_env").map(PasswordPlace::Env);
+    let from_file = section.text(source, "password_file").map(PasswordPlace::File);
+    if from_env.is_some() && from_file.is_some() {
+        source.problem(&section.at_key("password_file"), "stands beside password_env", "keep one of them");
+    }
+    if section.has("password") {
+        source.problem(
+            &section.at_key("password"),
+            "is a secret in a file that people share",
+            "write password_env = \"NAME_OF_A_VARIABLE\" or password_file = \"/path\" instead",
+        );
+    }
+    let cadence = read_cadence(source, &mut section);
+    let silent = section.number(source, "silent_secs_max", (1.0, 3600.0));
+    section.finish(source);
+    Some(Stream {
+        url: url?,
+        over_udp: transport.as_deref() == Some("udp"),
+        user,
+        password: from_env.or(from_file),
+        cadence,
+        silent_secs_max: silent.unwrap_or(SILENT_SECS_MAX),
+    })
+}
+
+/// What stands between `://` and the next slash.
+fn authority(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    rest.split('/').next()
+}
+
+fn read_cadence<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Cadence {
+    let fps = section.number(source, "fps", (0.01, 60.0));
+    let cadence = section.text(source, "cadence");
+    match (cadence.as_deref(), fps) {
+        (None | Some("keyframes"), None) => Cadence::Keyframes,
+        (None, Some(fps)) => Cadence::Fps(fps),
+        (Some("keyframes"), Some(_)) => {
+            source.problem(&section.at_key("fps"), "stands beside cadence = \"keyframes\"", "keep one of them");
+            Cadence::Keyframes
+        }
+        (Some(_), _) => {
+            let mend = "write cadence = \"keyframes\" (default), or fps = 2 instead";
+            source.problem(&section.at_key("cadence"), "is not a cadence", mend);
+            Cadence::Keyframes
+        }
+    }
+}
+
+fn read_calibration<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<GroundView> {
+    let mut section = root.section(source, "calibration")?;
+    let size = section.pair(source, "image_size");
+    if size.is_none_or(|[w, h]| w < 16.0 || h < 16.0) {
+        let mend = "write the width and height of the picture that the pixels were read from: [1920, 1080]";
+        source.problem(&section.at_key("image_size"), "is missing or no size of a picture", mend);
+    }
+    let mut points = Vec::new();
+    for mut point in section.sections(source, "point") {
+        let pixel = point.pair(source, "pixel");
+        let lon_lat = point.pair(source, "lonlat");
+        if pixel.is_none() || lon_lat.is_none() {
+            let mend = "write pixel = [x, y] and lonlat = [longitude, latitude]";
+            source.problem(&point.at(), "is half a control point", mend);
+        }
+        if let Some([lon, lat]) = lon_lat
+            && !((73.0..=136.0).contains(&lon) && (3.0..=54.0).contains(&lat))
+        {
+            let mend = "longitude comes first, in degrees, CGCS2000: [118.65012, 34.92034]";
+            source.problem(&point.at_key("lonlat"), "lies outside China", mend);
+        }
+        point.finish(source);
+        if let (Some(pixel), Some(lon_lat)) = (pixel, lon_lat) {
+            points.push(ControlPoint { pixel: PixelPoint::from(pixel), lon_lat: LonLat::from(lon_lat) });
+        }
+    }
+    let at = section.at_key("point");
+    section.finish(source);
+    match GroundMap::solve(&points) {
+        Ok(map) => Some(GroundView { map, image_size: size? }),
+        Err(error) => {
+            let mend = "give at least 4 points of the ground, spread over the picture, no 3 of 4 on a line";
+            source.problem(&at, error.to_string(), mend);
+            None
+        }
+    }
+}
+
+/// The zones by name; a zone that was wrong keeps its name so that rules may still refer to it.
+type Zones = Vec<(String, Option<Zone>)>;
+
+fn read_zones<'t>(source: &mut Source<'t>, root: &mut Section<'t>, view: Option<&GroundView>) -> Zones {
+    let calibrated = root.has("calibration");
+    let mut zones = Zones::new();
+    for mut section in root.sections(source, "zone") {
+        let id = section.text_required(source, "id", "write id = \"footway-east\"").unwrap_or_default();
+        if zones.iter().any(|(known, _)| *known == id) {
+            source.problem(&section.at_key("id"), format!("`{id}` is used twice"), "give each zone its own id");
+        }
+        let kind = read_name(source, &mut section, "kind", ZoneKind::NAMES);
+        let hours = read_hours(source, &mut section);
+        let shape = read_shape(source, &mut section, view, calibrated);
+        section.finish(source);
+        let zone = match (kind, shape) {
+            (Some(kind), Some(shape)) => Some(Zone { id: id.clone(), kind, hours, shape }),
+            _ => None,
+        };
+        zones.push((id, zone));
+    }
+    zones
+}
+
+fn read_shape<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    view: Option<&GroundView>,
+    calibrated: bool,
+) -> Option<Shape> {
+    let (has_image, has_ground) = (section.has("polygon"), section.has("ground"));
+    let mend = "write polygon = [[x, y], …] in shares of the picture (0 to 1, at least 3 points), or ground = \
+                [[lon, lat], …] in degrees";
+    if has_image == has_ground {
+        let what = if has_image { "has both polygon and ground" } else { "has no polygon" };
+        source.problem(&section.at(), what, mend);
+        return None;
+    }
+    let key = if has_image { "polygon" } else { "ground" };
+    let corners = section.pairs(source, key)?;
+    let at = section.at_key(key);
+    if has_image {
+        if corners.iter().flatten().any(|v| !(0.0..=1.0).contains(v)) {
+            let mend = "divide pixels by the width and the height of the picture";
+            source.problem(&at, "has a coordinate outside 0 to 1", mend);
+            return None;
+        }
+        return polygon(&corners).map_err(|e| source.problem(&at, e.to_string(), mend)).ok().map(Shape::Image);
+    }
+    let Some(view) = view else {
+        if !calibrated {
+            source.problem(&at, "needs a [calibration]", "calibrate the camera, or draw the zone as polygon");
+        }
+        return None;
+    };
+    let plane = view.map.plane();
+    let corners: Vec<[f64; 2]> =
+        corners.iter().map(|&c| plane.ground_from_lon_lat(LonLat::from(c)).into()).collect();
+    polygon(&corners).map_err(|e| source.problem(&at, e.to_string(), mend)).ok().map(Shape::Ground)
+}
+
+fn read_name<'t, T: Copy>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    key: &'static str,
+    names: &[(&'static str, T)],
+) -> Option<T> {
+    let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+    let list = format!("write one of: {}", known.join(", "));
+    let given = section.text_required(source, key, &list)?;
+    let found = names.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
+    if found.is_none() {
+        let mend = nearest(&given, &known).map_or(list, |near| format!("did you mean \"{near}\"?"));
+        source.problem(&section.at_key(key), format!("`{given}` is unknown"), mend);
+    }
+    found
+}
+
+fn read_hours<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Schedule {
+    let Some(texts) = section.texts(source, "hours") else { return Schedule::always() };
+    let mut windows = Vec::new();
+    for text in texts {
+        match text.parse::<Window>() {
+            Ok(window) => windows.push(window),
+            Err(error) => {
+                source.problem(&section.at_key("hours"), error.to_string(), "write hours = [\"06:00-22:30\"]");
+            }
+        }
+    }
+    Schedule::of(windows)
+}
+
+fn read_rules<'t>(
+    source: &mut Source<'t>,
+    root: &mut Section<'t>,
+    zones: &Zones,
+    catalogue: &Catalogue,
+) -> Vec<Rule> {
+    let kinds: Vec<(&'static str, RuleKind)> = RuleKind::ALL.iter().map(|k| (k.name(), *k)).collect();
+    let mut rules = Vec::new();
+    for mut section in root.sections(source, "rule") {
+        let kind = read_name(source, &mut section, "kind", &kinds);
+        let rule = read_rule(source, &mut section, kind, zones, catalogue);
+        section.finish(source);
+        rules.extend(rule);
+    }
+    rules
+}
+
+fn read_rule<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    kind: Option<RuleKind>,
+    zones: &Zones,
+    catalogue: &Catalogue,
+) -> Option<Rule> {
+    // With an unknown kind the other keys are still read, so that their mistakes show in the same run.
+    let defaults = kind.unwrap_or(RuleKind::Litter).defaults();
+    let share = (0.0, 1.0);
+    let matter = read_matter(source, section, defaults.code, catalogue);
+    let classes = read_classes(source, section, defaults.classes);
+    let zones = read_rule_zones(source, section, defaults.zones, zones, kind);
+    let hours = read_hours(source, section);
+    let secs = |n: f64| (n * 1000.0).round() as i64;
+    let dwell_secs = section.number(source, "dwell_secs", (1.0, 30.0 * 86_400.0)).unwrap_or(defaults.dwell_secs);
+    let presence_min = section.number(source, "presence_min", (0.05, 1.0)).unwrap_or(rule::PRESENCE_MIN);
+    let hits_min = section.whole(source, "hits_min", (2, 1000)).unwrap_or(rule::HITS_MIN);
+    let score_min = section.number(source, "score_min", (0.05, 1.0)).unwrap_or(rule::SCORE_MIN);
+    let attended_min = section.number(source, "attended_min", share).unwrap_or(defaults.attended_min);
+    let absence_secs = section.number(source, "absence_secs", (1.0, 86_400.0)).unwrap_or(rule::ABSENCE_SECS);
+    let sighting_secs = section.number(source, "sighting_secs", (1.0, 86_400.0)).unwrap_or(rule::SIGHTING_SECS);
+    let size_px_min = section.number(source, "size_px_min", (1.0, 1080.0)).unwrap_or(rule::SIZE_PX_MIN);
+    let merge_radius_m = section.number(source, "merge_radius_m", (0.0, 500.0)).unwrap_or(rule::MERGE_RADIUS_M);
+    let (standard_ref, code, matter_name) = matter?;
+    Some(Rule {
+        kind: kind?,
+        standard_ref,
+        code,
+        matter_name,
+        classes: classes?,
+        zones: zones?,
+        hours,
+        dwell_ms: secs(dwell_secs),
+        presence_min,
+        hits_min,
+        score_min: score_min as f32,
+        attended_min,
+        absence_ms: secs(absence_secs),
+        sighting_ms: secs(sighting_secs),
+        size_min: (size_px_min / 1080.0) as f32,
+        merge_radius_m,
+    })
+}
+
+fn read_matter<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    default: &str,
+    catalogue: &Catalogue,
+) -> Option<(String, String, String)> {
+    let code = section.text(source, "matter").unwrap_or_else(|| default.to_owned());
+    let standard = section.text(source, "standard").unwrap_or_else(|| STANDARD_REF.to_owned());
+    if let Some(matter) = catalogue.get(&standard, &code) {
+        return Some((standard, code, matter.name.clone()));
+    }
+    let near = catalogue.suggest(&code).into_iter().take(3);
+    let near: Vec<String> = near.map(|m| format!("{} {} ({})", m.code, m.name, m.standard_ref)).collect();
+    let mend = if near.is_empty() {
+        format!("write the five digits of a matter of {standard}, for instance \"{default}\"")
+    } else {
+        format!("did you mean {}?", near.join(", or "))
+    };
+    source.problem(&section.at_key("matter"), format!("`{code}` is no matter of {standard}"), mend);
+    None
+}
+
+fn read_classes<'t>(source: &mut Source<'t>, section: &mut Section<'t>, default: &[Class]) -> Option<Vec<Class>> {
+    let Some(names) = section.texts(source, "classes") else {
+        return Some(default.to_vec());
+    };
+    let known: Vec<&str> = Class::ALL.iter().map(|c| c.name()).collect();
+    let mut classes = Vec::new();
+    for name in &names {
+        match Class::from_name(name) {
+            Some(class) => classes.push(class),
+            None => {
+                let mend = nearest(name, &known)
+                    .map_or_else(|| format!("known: {}", known.join(", ")), |n| format!("did you mean \"{n}\"?"));
+                source.problem(&section.at_key("classes"), format!("`{name}` is no class"), mend);
+            }
+        }
+    }
+    if names.is_empty() {
+        source.problem(&section.at_key("classes"), "is empty", "name at least one class, or leave the key out");
+    }
+    (classes.len() == names.len() && !names.is_empty()).then_some(classes)
+}
+
+fn read_rule_zones<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    default: &[ZoneKind],
+    zones: &Zones,
+    kind: Option<RuleKind>,
+) -> Option<Vec<usize>> {
+    let known: Vec<&str> = zones.iter().map(|(id, _)| id.as_str()).collect();
+    let Some(ids) = section.texts(source, "zones") else {
+        let fits = |zone: &Zone| default.contains(&zone.kind);
+        let indices: Vec<usize> =
+            (0..zones.len()).filter(|&i| zones[i].1.as_ref().is_some_and(fits)).collect();
+        let unsure = kind.is_none() || zones.iter().any(|(_, zone)| zone.is_none());
+        if indices.is_empty() && !unsure {
+            source.problem(
+                &section.at(),
+                "has no zone to look at",
+                "draw a [[zone]] of a kind that this rule looks at, or name one with zones = [\"…\"]",
+            );
+        }
+        return (!indices.is_empty()).then_some(indices);
+    };
+    let mut indices = Vec::new();
+    for id in &ids {
+        match known.iter().position(|k| k == id) {
+            Some(i) => indices.push(i),
+            None => {
+                let mend = nearest(id, &known)
+                    .map_or_else(|| format!("zones of this camera: {}", known.join(", ")), |n| format!("did you mean \"{n}\"?"));
+                source.problem(&section.at_key("zones"), format!("`{id}` is no zone of this camera"), mend);
+            }
+        }
+    }
+    (indices.len() == ids.len()).then_some(indices)
+}

@@ -1,0 +1,172 @@
+//! Zones of interest: a polygon drawn on the picture or on the ground, and what it is for.
+
+use geo::{Contains, Validation};
+
+use crate::homography::GroundMap;
+use crate::schedule::Schedule;
+use crate::space::{GroundPoint, ImagePoint, PixelPoint};
+
+/// What a zone is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ZoneKind {
+    /// Carriageway.
+    Road,
+    /// Footway, square, any way that is the public's.
+    Footway,
+    /// Where trading is allowed during the zone's hours.
+    Permitted,
+    /// Where building work is watched.
+    ConstructionWatch,
+    /// Where nothing counts: a screen, a mirror, a neighbour's yard.
+    Ignore,
+}
+
+impl ZoneKind {
+    /// Every kind with its name in camera files.
+    pub const NAMES: &[(&str, Self)] = &[
+        ("road", Self::Road),
+        ("footway", Self::Footway),
+        ("permitted", Self::Permitted),
+        ("construction_watch", Self::ConstructionWatch),
+        ("ignore", Self::Ignore),
+    ];
+}
+
+/// A named polygon.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    /// Its name within the camera.
+    pub id: String,
+    /// What it is for.
+    pub kind: ZoneKind,
+    /// When it holds.
+    pub hours: Schedule,
+    /// Where it is.
+    pub shape: Shape,
+}
+
+/// A closed polygon in one of two spaces.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// Corners in normalised image coordinates.
+    Image(geo::Polygon),
+    /// Corners in metres on the plane of the camera's [`GroundView`].
+    Ground(geo::Polygon),
+}
+
+/// The way from a camera's picture to the ground.
+#[derive(Debug, Clone)]
+pub struct GroundView {
+    /// Pixel to ground and back, in pixels of `image_size`.
+    pub map: GroundMap,
+    /// Width and height of the picture that the control points were read from, pixels.
+    pub image_size: [f64; 2],
+}
+
+impl GroundView {
+    /// Image to pixel of the calibration picture.
+    pub fn pixel_from_image(&self, p: ImagePoint) -> PixelPoint {
+        PixelPoint::new(p.x * self.image_size[0], p.y * self.image_size[1])
+    }
+
+    /// Image to ground; `None` above the horizon.
+    pub fn ground_from_image(&self, p: ImagePoint) -> Option<GroundPoint> {
+        self.map.ground_from_pixel(self.pixel_from_image(p))
+    }
+
+    /// Ground to image; `None` behind the camera.
+    pub fn image_from_ground(&self, p: GroundPoint) -> Option<ImagePoint> {
+        let pixel = self.map.pixel_from_ground(p)?;
+        Some(ImagePoint::new(pixel.x / self.image_size[0], pixel.y / self.image_size[1]))
+    }
+}
+
+/// Why corners are no polygon.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolygonError {
+    /// Fewer than three different corners.
+    #[error("has {given} points; a polygon needs at least 3")]
+    TooFewPoints {
+        /// How many were given.
+        given: usize,
+    },
+    /// Edges cross or the area is nothing.
+    #[error("crosses itself or has no area")]
+    Crossed,
+}
+
+/// A polygon from its corners, in order, the first one not repeated at the end (repeating it is forgiven).
+///
+/// # Errors
+/// Fewer than three corners, crossing edges, no area.
+pub fn polygon(corners: &[[f64; 2]]) -> Result<geo::Polygon, PolygonError> {
+    let mut corners = corners.to_vec();
+    if corners.len() > 1 && corners.first() == corners.last() {
+        corners.pop();
+    }
+    if corners.len() < 3 {
+        return Err(PolygonError::TooFewPoints { given: corners.len() });
+    }
+    let ring: geo::LineString = corners.into_iter().map(geo::Coord::from).collect();
+    let polygon = geo::Polygon::new(ring, Vec::new());
+    if polygon.is_valid() { Ok(polygon) } else { Err(PolygonError::Crossed) }
+}
+
+impl Zone {
+    /// Whether a thing whose foot is here in the picture stands in the zone. A zone drawn on the ground
+    /// contains nothing while the camera has no calibration.
+    pub fn contains(&self, foot_in_image: ImagePoint, view: Option<&GroundView>) -> bool {
+        match &self.shape {
+            Shape::Image(polygon) => polygon.contains(&geo::Point::new(foot_in_image.x, foot_in_image.y)),
+            Shape::Ground(polygon) => view
+                .and_then(|view| view.ground_from_image(foot_in_image))
+                .is_some_and(|foot| polygon.contains(&geo::Point::new(foot.x, foot.y))),
+        }
+    }
+
+    /// The corners as seen in the picture, for drawing; corners behind the camera are left out.
+    pub fn outline_in_image(&self, view: Option<&GroundView>) -> Vec<ImagePoint> {
+        let corners = |polygon: &geo::Polygon| -> Vec<geo::Coord> {
+            let ring = &polygon.exterior().0;
+            ring[..ring.len().saturating_sub(1)].to_vec()
+        };
+        match &self.shape {
+            Shape::Image(polygon) => corners(polygon).iter().map(|c| ImagePoint::new(c.x, c.y)).collect(),
+            Shape::Ground(polygon) => corners(polygon)
+                .iter()
+                .filter_map(|c| view?.image_from_ground(GroundPoint::new(c.x, c.y)))
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_make_a_polygon_or_say_why_not() {
+        assert_eq!(polygon(&[[0.0, 0.0], [1.0, 0.0]]), Err(PolygonError::TooFewPoints { given: 2 }));
+        assert_eq!(
+            polygon(&[[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]),
+            Err(PolygonError::TooFewPoints { given: 2 })
+        );
+        let bow_tie = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
+        assert_eq!(polygon(&bow_tie), Err(PolygonError::Crossed));
+        assert_eq!(polygon(&[[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]), Err(PolygonError::Crossed));
+        assert!(polygon(&[[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]).is_ok());
+    }
+
+    #[test]
+    fn a_foot_inside_counts_and_one_outside_does_not() {
+        let zone = Zone {
+            id: "footway".into(),
+            kind: ZoneKind::Footway,
+            hours: Schedule::always(),
+            shape: Shape::Image(polygon(&[[0.1, 0.5], [0.9, 0.5], [0.9, 0.9], [0.1, 0.9]]).unwrap()),
+        };
+        assert!(zone.contains(ImagePoint::new(0.5, 0.7), None));
+        assert!(!zone.contains(ImagePoint::new(0.5, 0.4), None));
+        assert_eq!(zone.outline_in_image(None).len(), 4);
+    }
+}
