@@ -34,6 +34,36 @@ pub struct Camera {
     pub zones: Vec<Zone>,
     /// Rules in the order of the file.
     pub rules: Vec<Rule>,
+    /// Grid files of its own, where it stands outside the node's.
+    pub grids: Option<GridFiles>,
+}
+
+/// The files of two grid layers; paths start from the folder of the file that names them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GridFiles {
+    /// GeoJSON of the coded unit grid.
+    pub unit: Option<String>,
+    /// Digits of the unit grid's codes.
+    pub unit_digits: u32,
+    /// GeoJSON of the responsibility grid.
+    pub responsibility: Option<String>,
+}
+
+impl GridFiles {
+    /// Digits of a unit grid code where the file says nothing (GB/T 47678.5).
+    pub const UNIT_DIGITS: u32 = 15;
+
+    /// Reads the `[grids]` table of a node's or a camera's file.
+    pub fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Self> {
+        let mut section = root.section(source, "grids")?;
+        let files = Self {
+            unit: section.text(source, "unit"),
+            unit_digits: section.whole(source, "unit_digits", (14, 16)).unwrap_or(Self::UNIT_DIGITS),
+            responsibility: section.text(source, "responsibility"),
+        };
+        section.finish(source);
+        Some(files)
+    }
 }
 
 /// Where a camera's pictures come from.
@@ -94,6 +124,7 @@ impl Camera {
         let ground = read_calibration(source, root);
         let zones = read_zones(source, root, ground.as_ref());
         let rules = read_rules(source, root, &zones, catalogue);
+        let grids = GridFiles::read(source, root);
         let zones = zones.into_iter().map(|(_, zone)| zone).collect::<Option<Vec<_>>>()?;
         Some(Self {
             name: name?,
@@ -102,6 +133,7 @@ impl Camera {
             ground,
             zones,
             rules,
+            grids,
         })
     }
 }

@@ -3,8 +3,14 @@
 //! In: texts of camera files, grids and catalogues, points in one space. Out: checked types and points in
 //! another space. Never: files, clocks, sockets, threads.
 
+pub mod camera;
+pub mod check;
 pub mod class;
 pub mod homography;
+pub mod matter;
 pub mod picture;
+pub mod rule;
+pub mod schedule;
 pub mod space;
 pub mod time;
+pub mod zone;

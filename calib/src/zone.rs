@@ -1,6 +1,6 @@
 //! Zones of interest: a polygon drawn on the picture or on the ground, and what it is for.
 
-use geo::{Contains, Validation};
+use geo::{Area, Contains, Validation};
 
 use crate::homography::GroundMap;
 use crate::schedule::Schedule;
@@ -109,7 +109,8 @@ pub fn polygon(corners: &[[f64; 2]]) -> Result<geo::Polygon, PolygonError> {
     }
     let ring: geo::LineString = corners.into_iter().map(geo::Coord::from).collect();
     let polygon = geo::Polygon::new(ring, Vec::new());
-    if polygon.is_valid() { Ok(polygon) } else { Err(PolygonError::Crossed) }
+    // Both spaces are far coarser than this: a millionth of the picture, a square millimetre.
+    if polygon.is_valid() && polygon.unsigned_area() > 1e-6 { Ok(polygon) } else { Err(PolygonError::Crossed) }
 }
 
 impl Zone {
