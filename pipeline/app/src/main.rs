@@ -1,1 +1,83 @@
-fn main() {}
+//! `shirong`: watches the cameras of a city for what breaks the order of the street.
+//!
+//! In: the command line. Out: exit code 0 for done, 1 where the work found what it looks for as a failure,
+//! 2 for wrong usage. Never: logic; each command stands in its own file.
+
+mod arrivals;
+mod cases;
+mod check;
+mod demo;
+mod models_check;
+mod node;
+mod place;
+mod platform;
+mod probe;
+mod run;
+mod service;
+mod source;
+mod truth;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// Watches the cameras of a city for what breaks the order of the street: vendors who occupy it, litter
+/// and overflowing bins, building that nobody permitted. One problem becomes one case.
+#[derive(Parser)]
+#[command(name = "shirong", version)]
+struct Arguments {
+    /// libonnxruntime.so to use; by default the one of this checkout or of the system.
+    #[arg(long, global = true, env = "SHIRONG_ONNXRUNTIME", value_name = "FILE")]
+    onnxruntime: Option<PathBuf>,
+    /// Log lines as JSON.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sample cameras over real RTSP, the service and its desk, on this machine.
+    Demo(demo::Arguments),
+    /// The service.
+    Run(run::Arguments),
+    /// Every mistake in the configuration at once, each with its file, key and mend.
+    Check(check::Arguments),
+    /// What a stream is: codec, size, frames a second, key-frame interval, a snapshot.
+    Probe(probe::Arguments),
+    /// The cases that this node has found.
+    Cases(cases::Arguments),
+    /// The models that this node can use.
+    Models(models_check::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("SHIRONG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if arguments.log_json {
+        log.json().init();
+    } else {
+        log.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+    }
+    let onnxruntime = arguments.onnxruntime.as_deref();
+    let done = match &arguments.command {
+        Command::Demo(demo) => demo::run(demo, onnxruntime),
+        Command::Run(run) => run::run(run, onnxruntime),
+        Command::Check(check) => check::run(check, onnxruntime),
+        Command::Probe(probe) => probe::run(probe),
+        Command::Cases(cases) => cases::run(cases),
+        Command::Models(models) => models_check::run(models, onnxruntime),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("shirong: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -37,6 +37,13 @@ pub struct WatchState {
     spots: Vec<Spot>,
 }
 
+impl WatchState {
+    /// Whether it holds no spot.
+    pub fn is_empty(&self) -> bool {
+        self.spots.is_empty()
+    }
+}
+
 impl Watch {
     /// A watch with no memory.
     pub fn new(camera: Arc<Camera>) -> Self {

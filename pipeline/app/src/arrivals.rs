@@ -1,0 +1,117 @@
+//! Frames on their way from the cameras to the detector: one place a camera, newest frame wins.
+//!
+//! In: frames from GStreamer's threads. Out: batches of frames of different cameras, in the order in which
+//! the cameras became ready, so that none is starved. Never: more than one frame a camera; a blocked
+//! camera thread.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Which camera, counted from 0.
+pub type CameraIndex = usize;
+
+/// Waiting frames. When a camera's place is taken, the newer frame takes it (policy: overwrite) and the
+/// loss is counted.
+pub struct Arrivals<F> {
+    inner: Mutex<Inner<F>>,
+    ready: Condvar,
+}
+
+struct Inner<F> {
+    places: Vec<Option<F>>,
+    order: VecDeque<CameraIndex>,
+    overwritten: Vec<u64>,
+    closed: bool,
+}
+
+impl<F> Arrivals<F> {
+    /// Places for so many cameras.
+    pub fn new(cameras: usize) -> Self {
+        let inner = Inner {
+            places: (0..cameras).map(|_| None).collect(),
+            order: VecDeque::with_capacity(cameras),
+            overwritten: vec![0; cameras],
+            closed: false,
+        };
+        Self { inner: Mutex::new(inner), ready: Condvar::new() }
+    }
+
+    /// Leaves a camera's frame; never waits for the detector.
+    pub fn put(&self, camera: CameraIndex, frame: F) {
+        let mut inner = self.lock();
+        if inner.places[camera].replace(frame).is_some() {
+            inner.overwritten[camera] += 1;
+        } else {
+            inner.order.push_back(camera);
+        }
+        drop(inner);
+        self.ready.notify_one();
+    }
+
+    /// Waits for frames and takes at most `most` of them; `None` once closed and empty.
+    pub fn take(&self, most: usize) -> Option<Vec<(CameraIndex, F)>> {
+        let mut inner = self.lock();
+        while inner.order.is_empty() {
+            if inner.closed {
+                return None;
+            }
+            inner = self.ready.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = most.clamp(1, inner.order.len());
+        let cameras: Vec<CameraIndex> = inner.order.drain(..count).collect();
+        Some(cameras.into_iter().filter_map(|camera| Some((camera, inner.places[camera].take()?))).collect())
+    }
+
+    /// Lets the taker end once everything is taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_all();
+    }
+
+    /// Frames of a camera that a newer one took the place of.
+    pub fn overwritten(&self, camera: CameraIndex) -> u64 {
+        self.lock().overwritten[camera]
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<F>> {
+        // Nothing that can panic runs under the lock; a poisoned one still holds whole frames.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_wins_and_the_loss_is_counted() {
+        let arrivals = Arrivals::new(2);
+        arrivals.put(0, "old");
+        arrivals.put(0, "new");
+        arrivals.put(1, "other");
+        assert_eq!(arrivals.take(8), Some(vec![(0, "new"), (1, "other")]));
+        assert_eq!((arrivals.overwritten(0), arrivals.overwritten(1)), (1, 0));
+    }
+
+    #[test]
+    fn a_busy_camera_does_not_starve_a_quiet_one() {
+        let arrivals = Arrivals::new(3);
+        arrivals.put(2, 1);
+        for frame in 0..5 {
+            arrivals.put(0, frame);
+        }
+        assert_eq!(arrivals.take(1), Some(vec![(2, 1)]));
+        arrivals.put(2, 2);
+        assert_eq!(arrivals.take(1), Some(vec![(0, 4)]));
+        assert_eq!(arrivals.take(1), Some(vec![(2, 2)]));
+    }
+
+    #[test]
+    fn closing_hands_out_what_is_left_and_then_ends() {
+        let arrivals = Arrivals::new(1);
+        arrivals.put(0, 7);
+        arrivals.close();
+        assert_eq!(arrivals.take(4), Some(vec![(0, 7)]));
+        assert_eq!(arrivals.take(4), None);
+    }
+}

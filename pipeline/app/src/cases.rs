@@ -1,0 +1,107 @@
+//! `shirong cases`: what this node has found and where each case stands on its way to the desk.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use logic::case::Case;
+use report::{Ledger, OutboxRow, OutboxState};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The node's data folder.
+    #[arg(long, value_name = "FOLDER", default_value = "data", global = true)]
+    data: PathBuf,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Every case, newest first.
+    List,
+    /// One case as JSON.
+    Show {
+        /// Its id.
+        case_id: String,
+    },
+    /// Posts that the desk refused.
+    Dead,
+    /// Puts refused posts back into the outbox: one by its number, or all of them. The service must not run.
+    Retry {
+        /// The number that `dead` shows.
+        number: Option<i64>,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let folder = arguments.data.join("report");
+        match &arguments.command {
+            Command::List => print_cases(arguments.json, &Ledger::open(&folder).await?.cases().await?),
+            Command::Show { case_id } => {
+                let cases = Ledger::open(&folder).await?.cases().await?;
+                let Some(case) = cases.iter().find(|case| case.case_id == *case_id) else {
+                    anyhow::bail!("there is no case {case_id}; `shirong cases list` shows them");
+                };
+                print_json(case)
+            }
+            Command::Dead => {
+                let rows = Ledger::open(&folder).await?.outbox(Some(OutboxState::Dead)).await?;
+                print_rows(arguments.json, &rows)
+            }
+            Command::Retry { number } => {
+                let count = Ledger::open(&folder).await?.retry_dead(*number).await?;
+                say(&format!("{count} posts are in the outbox again"));
+                Ok(())
+            }
+        }
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_cases(json: bool, cases: &[Case]) -> Result<()> {
+    if json {
+        return print_json(cases);
+    }
+    for case in cases {
+        let cell = case.unit_grid.as_ref().map_or("-", |grid| grid.code.as_str());
+        let cameras: Vec<&str> = case.sources.iter().map(|source| source.id.as_str()).collect();
+        say(&format!(
+            "{}  {}  {} {}  {cell}  seen {} times  {}",
+            case.case_id,
+            case.confirmed_at,
+            case.matter.code,
+            case.matter.name,
+            case.sightings,
+            cameras.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+fn print_rows(json: bool, rows: &[OutboxRow]) -> Result<()> {
+    if json {
+        return print_json(rows);
+    }
+    for row in rows {
+        let error = row.last_error.as_deref().unwrap_or("-");
+        say(&format!("{}  {}  after {} attempts: {error}", row.seq, row.case_id, row.attempts));
+    }
+    Ok(())
+}
+
+fn print_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<()> {
+    say(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn say(line: &str) {
+    println!("{line}");
+}

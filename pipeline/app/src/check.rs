@@ -1,0 +1,129 @@
+//! `shirong check`: every mistake in every file at once.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use calib::check::Problem;
+use calib::grid::Grids;
+use calib::matter::Catalogue;
+use serde::Serialize;
+
+use crate::node;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The node's file.
+    #[arg(short, long, value_name = "FILE", default_value = "shirong.toml", conflicts_with = "camera")]
+    config: PathBuf,
+    /// Check camera files only, without a node.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    camera: Vec<PathBuf>,
+    /// Print JSON: {"errors": [{"file", "key", "line", "what", "mend"}], "warnings": [...]}.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize, Default)]
+struct Report {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+    let mut report = Report::default();
+    let mut fine = String::new();
+    if arguments.camera.is_empty() {
+        match node::load(&arguments.config) {
+            Ok(node) => {
+                report.warnings = warnings(&node);
+                report.errors.extend(model_faults(&node, onnxruntime));
+                fine = format!("{}: {} cameras, all well", arguments.config.display(), node.cameras.len());
+            }
+            Err(problems) => report.errors = problems,
+        }
+    } else {
+        let no_grids = Arc::new(Grids { unit: None, responsibility: None });
+        for path in &arguments.camera {
+            if let Err(problems) = node::load_camera(path, &Catalogue::builtin(), &no_grids) {
+                report.errors.extend(problems);
+            }
+        }
+        fine.push_str(if arguments.camera.len() == 1 { "the camera is well" } else { "all cameras are well" });
+    }
+    print(arguments, &report, &fine)?;
+    Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print(arguments: &Arguments, report: &Report, fine: &str) -> Result<()> {
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+        return Ok(());
+    }
+    for problem in &report.errors {
+        println!("error: {problem}");
+    }
+    for problem in &report.warnings {
+        println!("warning: {problem}");
+    }
+    match report.errors.len() {
+        0 => println!("{fine}"),
+        1 => println!("1 error"),
+        n => println!("{n} errors"),
+    }
+    Ok(())
+}
+
+/// What works but will disappoint.
+fn warnings(node: &node::Node) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    for (id, entry) in &node.cameras {
+        let mut warn = |key: &str, what: &str, mend: &str| {
+            warnings.push(Problem {
+                file: format!("{id}.toml"),
+                key: key.to_owned(),
+                line: None,
+                what: what.to_owned(),
+                mend: mend.to_owned(),
+            });
+        };
+        if entry.camera.ground.is_none() {
+            warn(
+                "calibration",
+                "is missing: its cases will have no place and no grid",
+                "add [calibration] with at least 4 control points",
+            );
+        }
+        if entry.camera.rules.is_empty() {
+            warn("rule", "is missing: nothing will be reported", "add a [[rule]], for instance kind = \"litter\"");
+        }
+        if let Some(ground) = &entry.camera.ground
+            && ground.map.residual_rms_m() > RESIDUAL_RMS_M_MAX
+        {
+            let (worst, metres) = ground.map.worst();
+            warn(
+                &format!("calibration.point[{worst}]"),
+                &format!("is {metres:.1} m off from what the other points say"),
+                "read its pixel and its place again; the first may belong to another landmark",
+            );
+        }
+    }
+    warnings
+}
+
+/// Calibration residual above which a person should look again, metres (a third of a lane).
+const RESIDUAL_RMS_M_MAX: f64 = 1.0;
+
+fn model_faults(node: &node::Node, onnxruntime: Option<&Path>) -> Vec<Problem> {
+    let file = node.manifest.display().to_string();
+    let problem = |what: String, mend: String| Problem { file: file.clone(), key: String::new(), line: None, what, mend };
+    match models::Runtime::load(onnxruntime) {
+        Ok(runtime) => models::check(&runtime, &node.manifest)
+            .into_iter()
+            .map(|fault| problem(fault.to_string(), "mend the manifest or bring the weights it names".to_owned()))
+            .collect(),
+        Err(error) => vec![problem(error.to_string(), "make runtime".to_owned())],
+    }
+}

@@ -1,0 +1,179 @@
+//! The asynchronous half: store, outbox, poster, and the embedded desk where there is one.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use desk::{Desk, DeskConfig};
+use logic::case::Case;
+use logic::look::CameraId;
+use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::node::{DeskPlace, Node, hex, secret};
+
+/// Bytes of randomness in a token that the service makes for itself.
+const TOKEN_BYTES: usize = 32;
+
+/// Everything that runs on tokio.
+pub struct Platform {
+    runtime: tokio::runtime::Runtime,
+    reporter: Reporter,
+    poster: PosterHandle,
+    desk: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    desk_url: String,
+}
+
+impl Platform {
+    /// Opens the store and the desk and starts to post what an earlier run left behind.
+    ///
+    /// # Errors
+    /// A folder in use by another service, a port taken, a disk that cannot be written.
+    pub fn start(node: &Node) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("platform")
+            .enable_all()
+            .build()
+            .context("starting the asynchronous threads")?;
+        std::fs::create_dir_all(&node.data)
+            .with_context(|| format!("making the data folder {}", node.data.display()))?;
+        let (desk, desk_url, token) = match &node.desk {
+            DeskPlace::Embedded { listen } => {
+                let token = own_token(&node.data.join("desk.token"))?;
+                let config = DeskConfig {
+                    folder: node.data.join("desk"),
+                    listen: *listen,
+                    token_sha256: desk::token_sha256(&token),
+                    utc_offset_minutes: calib::camera::UTC_OFFSET_MINUTES,
+                    evidence_bytes_max: desk::EVIDENCE_BYTES_MAX,
+                };
+                let desk = runtime.block_on(Desk::open(config)).context("opening the desk")?;
+                let url = format!("http://{}", desk.address());
+                let (stop, stopped) = oneshot::channel();
+                let served = runtime.spawn(async move {
+                    let shutdown = async { drop(stopped.await) };
+                    if let Err(error) = desk.serve(shutdown).await {
+                        tracing::error!(%error, "the desk ended");
+                    }
+                });
+                (Some((stop, served)), url, token)
+            }
+            DeskPlace::External { url, token } => (None, url.clone(), secret(token, &node.data)?),
+        };
+        let target = DeskTarget::new(&desk_url, &token)?;
+        let config = ReporterConfig::new(node.data.join("report"), target);
+        let reporter = runtime.block_on(Reporter::open(config)).context("opening the case store")?;
+        let poster = {
+            let _guard = runtime.enter();
+            reporter.spawn_poster()
+        };
+        Ok(Self { runtime, reporter, poster, desk, desk_url })
+    }
+
+    /// The way to the store.
+    pub fn reporter(&self) -> Reporter {
+        self.reporter.clone()
+    }
+
+    /// For threads that commit.
+    pub fn handle(&self) -> Handle {
+        self.runtime.handle().clone()
+    }
+
+    /// Where the desk answers.
+    pub fn desk_url(&self) -> &str {
+        &self.desk_url
+    }
+
+    /// The kept state of a camera's watch.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn load_watch(&self, camera: &CameraId) -> Result<Option<String>> {
+        Ok(self.runtime.block_on(self.reporter.load_watch(camera))?)
+    }
+
+    /// Waits until the outbox is empty or the deadline has passed.
+    pub fn wait_until_posted(&self, deadline: Duration) {
+        let mut posts = self.reporter.subscribe();
+        self.runtime.block_on(async {
+            let emptied = async {
+                while self.reporter.pending().await.is_ok_and(|pending| pending > 0) {
+                    // Each post wakes this; the pause covers one that came between the two lines.
+                    drop(tokio::time::timeout(Duration::from_millis(200), posts.recv()).await);
+                }
+            };
+            if tokio::time::timeout(deadline, emptied).await.is_err() {
+                tracing::warn!("the desk has not taken every case yet");
+            }
+        });
+    }
+
+    /// Every case that the desk holds.
+    ///
+    /// # Errors
+    /// The desk does not answer.
+    pub fn cases_on_desk(&self, desk_url: &str) -> Result<Vec<Case>> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            cases: Vec<Case>,
+            next: Option<String>,
+        }
+        let client = reqwest::Client::new();
+        self.runtime.block_on(async {
+            let (mut cases, mut after) = (Vec::new(), String::new());
+            loop {
+                let url = format!("{desk_url}/api/v1/cases?limit=500{after}");
+                let page: Page = client.get(url).send().await?.error_for_status()?.json().await?;
+                cases.extend(page.cases);
+                match page.next {
+                    Some(next) => after = format!("&after={next}"),
+                    None => return Ok(cases),
+                }
+            }
+        })
+    }
+
+    /// Gives the poster until the deadline, then ends the desk.
+    pub fn stop(self, deadline: Duration) {
+        self.runtime.block_on(async {
+            self.poster.drain(deadline).await;
+            if let Some((stop, served)) = self.desk {
+                drop(stop.send(()));
+                drop(tokio::time::timeout(Duration::from_secs(5), served).await);
+            }
+        });
+        self.runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}
+
+/// The token that this node's pipeline and its own desk share: made at the first start, readable by the
+/// service's user only.
+fn own_token(path: &Path) -> Result<String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match std::fs::read_to_string(path) {
+        Ok(token) if !token.trim().is_empty() => return Ok(token.trim().to_owned()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("reading {}", path.display()));
+        }
+        _ => {}
+    }
+    let bytes: [u8; TOKEN_BYTES] = rand::random();
+    let token = hex(&bytes);
+    let fresh = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .with_context(|| format!("making {}", fresh.display()))?;
+    file.write_all(token.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path).with_context(|| format!("making {}", path.display()))?;
+    Ok(token)
+}
