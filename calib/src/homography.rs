@@ -266,8 +266,8 @@ impl GroundMap {
             .ok_or(HomographyError::Degenerate)?;
         let freedom = (2 * pairs.len() - 8) as f64;
         let squares: f64 = residuals_px.iter().map(|r| r * r).sum();
-        let variance = (CONTROL_SIGMA_WEIGHT * CONTROL_SIGMA_PX.powi(2) + squares)
-            / (CONTROL_SIGMA_WEIGHT + freedom);
+        let variance =
+            (CONTROL_SIGMA_WEIGHT * CONTROL_SIGMA_PX.powi(2) + squares) / (CONTROL_SIGMA_WEIGHT + freedom);
         let furthest_m = ground.iter().map(|g| (g - grounds.centre).norm()).fold(0.0, f64::max);
         Ok(Self {
             plane,
@@ -377,8 +377,8 @@ impl GroundMap {
         let total_px2 = map_px2 + Matrix2::identity() * pixel_sigma.powi(2);
 
         let horizon = self.ground_from_picture.row(2);
-        let below_px = horizon.dot(&picture_row(&self.pixels, p)) / horizon.columns(0, 2).norm()
-            / self.pixels.scale;
+        let below_px =
+            horizon.dot(&picture_row(&self.pixels, p)) / horizon.columns(0, 2).norm() / self.pixels.scale;
         if below_px < HORIZON_SIGMAS * (total_px2.trace() / 2.0).sqrt() {
             return None;
         }
@@ -434,11 +434,8 @@ fn checked(points: &[ControlPoint]) -> Result<Checked, HomographyError> {
         return Err(HomographyError::NotANumber { index });
     }
     let plane = plane_of(points)?;
-    let ground: Vec<_> = points
-        .iter()
-        .map(|p| plane.ground_from_lon_lat(p.lon_lat))
-        .map(|g| Vector2::new(g.x, g.y))
-        .collect();
+    let ground: Vec<_> =
+        points.iter().map(|p| plane.ground_from_lon_lat(p.lon_lat)).map(|g| Vector2::new(g.x, g.y)).collect();
     let picture: Vec<_> = points.iter().map(|p| Vector2::new(p.pixel.x, p.pixel.y)).collect();
     for (space, apart_min, cloud) in
         [(ControlSpace::Picture, APART_PX_MIN, &picture), (ControlSpace::Ground, APART_M_MIN, &ground)]
@@ -492,10 +489,8 @@ fn width_over_length(points: impl Iterator<Item = Vector2<f64>> + Clone) -> f64 
     let count = points.clone().count() as f64;
     let middle = points.clone().sum::<Vector2<f64>>() / count;
     let scatter: Matrix2<f64> = points.map(|p| (p - middle) * (p - middle).transpose()).sum();
-    let [mean, spread] = [
-        scatter.trace() / 2.0,
-        ((scatter[(0, 0)] - scatter[(1, 1)]) / 2.0).hypot(scatter[(0, 1)]),
-    ];
+    let [mean, spread] =
+        [scatter.trace() / 2.0, ((scatter[(0, 0)] - scatter[(1, 1)]) / 2.0).hypot(scatter[(0, 1)])];
     ((mean - spread).max(0.0) / (mean + spread)).sqrt()
 }
 

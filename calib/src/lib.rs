@@ -6,6 +6,7 @@
 pub mod camera;
 pub mod check;
 pub mod class;
+pub mod grid;
 pub mod homography;
 pub mod matter;
 pub mod picture;

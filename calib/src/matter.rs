@@ -139,7 +139,9 @@ impl MatterFault {
                 format!("write standard_ref = \"{GBT_47678_5}\", or a name of the city's own")
             }
             Self::Major(_) => "write it like \"06\"".to_owned(),
-            Self::Digits(_) => "write two digits of the major and three of the minor, like \"06010\"".to_owned(),
+            Self::Digits(_) => {
+                "write two digits of the major and three of the minor, like \"06010\"".to_owned()
+            }
             Self::OtherMajor { code, .. } => {
                 format!("move it under major \"{}\"", code.get(..2).unwrap_or(code))
             }
@@ -404,8 +406,7 @@ mod tests {
     fn the_shipped_catalogue_has_the_97_events() {
         let catalogue = Catalogue::builtin();
         assert_eq!(catalogue.matters().count(), 97);
-        let per_major =
-            |major: &str| catalogue.matters().filter(|m| m.code.starts_with(major)).count();
+        let per_major = |major: &str| catalogue.matters().filter(|m| m.code.starts_with(major)).count();
         assert_eq!(["06", "07", "08", "09", "10"].map(per_major), [51, 7, 16, 21, 2]);
         let stall = catalogue.get(GBT_47678_5, "09006").unwrap();
         assert_eq!((stall.name.as_str(), stall.major_name.as_str()), ("占道经营", "街面秩序"));
@@ -419,8 +420,7 @@ mod tests {
 
     #[test]
     fn a_citys_own_codes_join() {
-        let catalogue =
-            Catalogue::builtin().merge(Catalogue::parse("city.toml", LOCAL).unwrap()).unwrap();
+        let catalogue = Catalogue::builtin().merge(Catalogue::parse("city.toml", LOCAL).unwrap()).unwrap();
         assert_eq!(catalogue.matters().count(), 100);
         assert_eq!(catalogue.get("EXAMPLE 371329", "08098").unwrap().name, "违法农村自建房");
         assert!(catalogue.get(GBT_47678_5, "08098").is_none());
@@ -430,8 +430,7 @@ mod tests {
     #[test]
     fn local_numbers_that_are_taken_are_refused() {
         let text = LOCAL.replace("08098", "08016").replace("06099", "06010");
-        let errors =
-            Catalogue::builtin().merge(Catalogue::parse("city.toml", &text).unwrap()).unwrap_err();
+        let errors = Catalogue::builtin().merge(Catalogue::parse("city.toml", &text).unwrap()).unwrap_err();
         assert_eq!(errors.iter().map(|e| e.key.as_str()).collect::<Vec<_>>(), ["06010", "08016"]);
         assert!(errors[0].to_string().contains("暴露垃圾"), "{}", errors[0]);
         let twice = Catalogue::builtin().merge(Catalogue::builtin()).unwrap_err();

@@ -73,11 +73,9 @@ impl CodeProfile {
             _ => None,
         };
         match wrong {
-            Some((segment, digits)) => Err(GridFault::CodeSegment {
-                code: code.to_owned(),
-                segment,
-                digits: digits.to_owned(),
-            }),
+            Some((segment, digits)) => {
+                Err(GridFault::CodeSegment { code: code.to_owned(), segment, digits: digits.to_owned() })
+            }
             None => Ok(segments),
         }
     }
@@ -90,7 +88,10 @@ mod tests {
     #[test]
     fn the_example_of_the_standard_splits() {
         let code = CodeProfile::Digits15.split("371329001005012").unwrap();
-        assert_eq!((code.division, code.street, code.community, code.sequence), ("371329", "001", "005", "012"));
+        assert_eq!(
+            (code.division, code.street, code.community, code.sequence),
+            ("371329", "001", "005", "012")
+        );
         assert_eq!(CodeProfile::Digits14.split("37132900100512").unwrap().sequence, "12");
         assert_eq!(CodeProfile::Digits16.split("3713290010050012").unwrap().sequence, "0012");
     }
@@ -107,7 +108,10 @@ mod tests {
             ("371329001000012", "community"),
             ("371329001005000", "sequence"),
         ] {
-            assert!(matches!(refused(code), GridFault::CodeSegment { segment, .. } if segment == part), "{code}");
+            assert!(
+                matches!(refused(code), GridFault::CodeSegment { segment, .. } if segment == part),
+                "{code}"
+            );
         }
     }
 

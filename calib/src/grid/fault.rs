@@ -115,7 +115,9 @@ impl GridFault {
                 "write county 6, street 3, community 3 digits and the sequence, none of them 0"
             }
             Self::OtherDivision { .. } => "correct the first six digits",
-            Self::Duplicate { .. } => "give each cell a code of its own; use MultiPolygon for a cell in parts",
+            Self::Duplicate { .. } => {
+                "give each cell a code of its own; use MultiPolygon for a cell in parts"
+            }
             Self::Open { .. } => "repeat the first point at the end",
             Self::Flat { .. } => "draw the ring through at least three corners",
             Self::Projected { .. } => "export in CGCS2000 longitude and latitude, EPSG:4490, not in metres",

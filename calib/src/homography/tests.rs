@@ -183,13 +183,13 @@ fn the_stated_ellipse_holds_95_in_100() {
         let map = GroundMap::solve(&shifted(clean, 1.5, &mut random)).unwrap();
         for _ in 0..25 {
             let pixel = camera.pixel(random.unit(), random.unit());
-            let marked =
-                PixelPoint::new(pixel.x + 2.0 * random.normal(), pixel.y + 2.0 * random.normal());
+            let marked = PixelPoint::new(pixel.x + 2.0 * random.normal(), pixel.y + 2.0 * random.normal());
             let Some(position) = map.locate(marked, 2.0) else { continue };
             let truth = map.plane().ground_from_lon_lat(camera.lon_lat(pixel));
             let off = Vector2::new(truth.x - position.ground.x, truth.y - position.ground.y);
             let [[xx, xy], [_, yy]] = position.covariance_m2;
-            let mahalanobis2 = (off.transpose() * Matrix2::new(xx, xy, xy, yy).try_inverse().unwrap() * off).x;
+            let mahalanobis2 =
+                (off.transpose() * Matrix2::new(xx, xy, xy, yy).try_inverse().unwrap() * off).x;
             inside += usize::from(mahalanobis2 < CHI_95_2D * CHI_95_2D);
             total += 1;
         }
@@ -268,16 +268,22 @@ fn mistakes_are_named() {
         HomographyError::TooFar { index: 3, distance_m } if distance_m > 100_000.0
     ));
     assert_eq!(
-        fails(&|p| for q in p { q.pixel.x = 1920.0 - q.pixel.x }),
+        fails(&|p| for q in p {
+            q.pixel.x = 1920.0 - q.pixel.x
+        }),
         HomographyError::Mirrored
     );
     assert_eq!(
-        fails(&|p| for (i, q) in p.iter_mut().enumerate() { q.lon_lat = LonLat::new(118.65, 34.92 + 1e-4 * i as f64) }),
+        fails(&|p| for (i, q) in p.iter_mut().enumerate() {
+            q.lon_lat = LonLat::new(118.65, 34.92 + 1e-4 * i as f64)
+        }),
         HomographyError::Collinear { space: ControlSpace::Ground, left_out: None }
     );
     // Exchanged longitude and latitude: latitude 118 is nowhere.
     assert!(matches!(
-        fails(&|p| for q in p { q.lon_lat = LonLat::new(q.lon_lat.lat, q.lon_lat.lon) }),
+        fails(&|p| for q in p {
+            q.lon_lat = LonLat::new(q.lon_lat.lat, q.lon_lat.lon)
+        }),
         HomographyError::NotANumber { index: 0 }
     ));
     let mut four = street().controls(4, &mut SplitMix(2));
@@ -293,7 +299,10 @@ fn mistakes_are_named() {
 
 /// The texts count points from 1.
 fn insta_like_text(error: &HomographyError) {
-    assert!(error.to_string().starts_with("all control points but point 3 lie on one line on the ground"), "{error}");
+    assert!(
+        error.to_string().starts_with("all control points but point 3 lie on one line on the ground"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -67,8 +67,7 @@ impl Crosswalk {
     pub fn parse(file: &str, text: &str) -> Result<Self, Vec<MatterError>> {
         let table: Self = read_toml(file, text)?;
         let mut errors = Vec::new();
-        let mut fault =
-            |key: String, fault| errors.push(MatterError { file: file.to_owned(), key, fault });
+        let mut fault = |key: String, fault| errors.push(MatterError { file: file.to_owned(), key, fault });
         let mut families = BTreeSet::new();
         for (i, family) in table.families.iter().enumerate() {
             if !families.insert(family.id.as_str()) {

@@ -38,6 +38,7 @@ pub struct Scripted {
     /// Where it stands.
     pub lonlat: LonLat,
     /// Whether the default weights know such things at all.
+    #[serde(default)]
     pub seen_by_weights: bool,
 }
 

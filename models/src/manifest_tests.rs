@@ -1,0 +1,150 @@
+//! Each planted fault gets its own message, with key and mend; several faults come together.
+
+use super::*;
+use crate::testing::city_nano;
+
+/// A folder with the default manifest, changed, and stand-ins for the files beside it.
+fn folder(change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(city_nano().join(FILE_NAME)).unwrap();
+    std::fs::write(folder.path().join(FILE_NAME), change(text)).unwrap();
+    std::fs::write(folder.path().join("city_nano.onnx"), b"stand-in").unwrap();
+    std::fs::write(folder.path().join("LICENSE-YOLOX.txt"), b"stand-in").unwrap();
+    folder
+}
+
+fn problems(change: impl Fn(String) -> String) -> Vec<Problem> {
+    let folder = folder(change);
+    match Manifest::load(folder.path()) {
+        Err(ModelError::Refused(problems)) => problems,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// One planted fault: replaces `from`, which must be there, and expects one problem.
+fn planted(from: &str, to: &str) -> Problem {
+    let found = problems(|text| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    });
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.into_iter().next().unwrap()
+}
+
+#[test]
+fn the_default_model_is_read() {
+    let manifest = Manifest::load(&city_nano()).unwrap();
+    assert_eq!(manifest, Manifest::load(&city_nano().join(FILE_NAME)).unwrap());
+    assert_eq!(manifest.name(), "city-nano");
+    assert_eq!((manifest.cells(), manifest.columns()), (3549, 23));
+    assert_eq!(manifest.score_min(Class::Garbage), Some(0.4));
+    assert_eq!(manifest.score_min(Class::Stall), None);
+    assert_eq!(manifest.classes().len(), 18);
+    let table = manifest.labels().iter().find(|label| label.text == "dining_table").unwrap();
+    assert_eq!(table.class, Some(Class::Table));
+    assert_eq!(manifest.input().pad, PAD_DEFAULT);
+}
+
+#[test]
+fn a_label_without_a_class_is_dropped_and_a_class_may_have_its_own_score() {
+    let folder = folder(|text| {
+        text.replace("bag = \"bag\"\n", "").replace("default = 0.4", "default = 0.4\ngarbage = 0.55")
+    });
+    let manifest = Manifest::load(folder.path()).unwrap();
+    assert_eq!(manifest.score_min(Class::Bag), None);
+    assert_eq!(manifest.score_min(Class::Garbage), Some(0.55));
+    assert_eq!(manifest.score_min(Class::Person), Some(0.4));
+}
+
+#[test]
+fn each_fault_has_its_key_and_mend() {
+    let faults = [
+        ("family = \"yolox_grid\"", "family = \"yolo11\"", "family", "yolox_grid"),
+        ("provider = \"cpu\"", "provider = \"cuda\"", "provider", "write one of: cpu"),
+        ("batch = \"dynamic\"", "batch = \"two\"", "batch", "static, dynamic"),
+        ("layout = \"nchw\"", "layout = \"nhwc\"", "input.layout", "nchw"),
+        ("colour = \"bgr\"", "colour = \"brg\"", "input.colour", "bgr, rgb"),
+        ("dtype = \"f32\"", "dtype = \"f16\"", "input.dtype", "f32"),
+        ("letterbox = \"corner\"", "letterbox = \"stretch\"", "input.letterbox", "corner, centred"),
+        ("size = [416, 416]", "size = [416, 420]", "input.size", "every stride divides"),
+        ("size = [416, 416]", "size = [0, 416]", "input.size", "32 to 4096"),
+        ("strides = [8, 16, 32]", "strides = []", "output.strides", "[8, 16, 32]"),
+        ("pad = 114", "pad = 114\nstd = [1.0, 0.0, 1.0]", "input", "leave them out"),
+        ("weights = \"city_nano.onnx\"", "weights = \"other.onnx\"", "weights", "put it at"),
+        ("weights = \"city_nano.onnx\"", "weights = \"../x.onnx\"", "weights", "without .."),
+        ("weights = \"city_nano.onnx\"", "weights = \"/etc/passwd\"", "weights", "without .."),
+        ("file = \"LICENSE-YOLOX.txt\"", "file = \"LICENSE\"", "licence.file", "put it at"),
+        ("spdx = \"Apache-2.0\"", "spdx = \"\"", "licence.spdx", "write it"),
+        ("sha256 = \"", "sha256 = \"xx", "sha256", "sha256sum"),
+        ("nms_iou = 0.45", "nms_iou = 1.5", "nms_iou", "up to 1"),
+        ("area_max = 0.9", "area_max = nan", "area_max", "up to 1"),
+        ("\"bicycle\", \"car\"", "\"bicycle\", \"bicycle\", \"car\"", "labels", "once"),
+        (
+            "dining_table = \"table\"",
+            "dining_table = \"desk\"",
+            "classes.dining_table",
+            "write one of: person",
+        ),
+        (
+            "dining_table = \"table\"",
+            "dinner_table = \"table\"",
+            "classes.dinner_table",
+            "a label of the model",
+        ),
+        ("default = 0.4", "default = 0.4\nstall = 0.3", "score_min.stall", "a class of [classes]"),
+        ("default = 0.4", "garbage = 0.4", "score_min.default", "0.4"),
+        ("default = 0.4", "default = 0.0", "score_min.default", "above 0"),
+    ];
+    for (from, to, key, mend) in faults {
+        let problem = planted(from, to);
+        assert_eq!(problem.key, key, "{to}: {problem}");
+        assert!(problem.mend.contains(mend), "{to}: {problem}");
+        assert!(problem.to_string().contains(FILE_NAME), "{problem}");
+    }
+}
+
+#[test]
+fn unknown_missing_and_mistyped_keys_name_their_line() {
+    let problem = planted("nms_iou = 0.45", "nms_ui = 0.45");
+    assert!(
+        problem.says.contains("unknown field `nms_ui`") && problem.says.contains("`nms_iou`"),
+        "{problem}"
+    );
+    assert!(problem.key.starts_with("line "), "{problem}");
+    let problem = planted("name = \"city-nano\"", "");
+    assert!(problem.says.contains("missing field `name`"), "{problem}");
+    let problem = planted("size = [416, 416]", "size = \"416\"");
+    assert!(problem.says.contains("invalid type"), "{problem}");
+    assert!(problem.key.starts_with("line "), "{problem}");
+}
+
+#[test]
+fn several_faults_come_together() {
+    let found = problems(|text| {
+        let text =
+            text.replace("dtype = \"f32\"", "dtype = \"u8\"").replace("nms_iou = 0.45", "nms_iou = 0.0");
+        text.replace("person = \"person\"", "person = \"people\"")
+            .replace("batch = \"dynamic\"", "batch = \"\"")
+    });
+    let keys: Vec<&str> = found.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["batch", "nms_iou", "input.dtype", "classes.person"]);
+}
+
+#[test]
+fn a_link_does_not_lead_out_of_the_folder() {
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    let folder = folder(|text| text);
+    let weights = folder.path().join("city_nano.onnx");
+    std::fs::remove_file(&weights).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), &weights).unwrap();
+    let Err(ModelError::Refused(found)) = Manifest::load(folder.path()) else { panic!("not refused") };
+    assert_eq!(found[0].key, "weights");
+    assert!(found[0].says.contains("outside the manifest's folder"), "{}", found[0]);
+}
+
+#[test]
+fn a_folder_without_a_manifest_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Manifest::load(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("manifest.toml") && error.contains("cannot be read"), "{error}");
+}

@@ -1,0 +1,67 @@
+//! The pages for a person. In: a query or an id. Out: HTML. What it looks like is `view`'s.
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use maud::Markup;
+
+use super::api::query_pairs;
+use super::{Shared, view};
+use crate::check;
+use crate::error::Refusal;
+use crate::store::now;
+
+/// Lines of a case's log on its page.
+const OPERATIONS_MAX: i64 = 50;
+/// Cards on a page.
+const CARDS: usize = 20;
+
+/// The cases, newest first.
+pub(super) async fn list(State(desk): State<Shared>, uri: Uri) -> Response {
+    or_sorry(list_page(&desk, &uri).await)
+}
+
+async fn list_page(desk: &Shared, uri: &Uri) -> Result<Markup, Refusal> {
+    let mut pairs = query_pairs(uri)?;
+    let still = pairs.iter().any(|(name, value)| name == "refresh" && value == "off");
+    pairs.retain(|(name, value)| name != "refresh" && !value.is_empty());
+    let mut listing = check::listing(&pairs).map_err(Refusal::bad_query)?;
+    if !pairs.iter().any(|(name, _)| name == "limit") {
+        listing.limit = CARDS;
+    }
+    let page = desk.store.list(&listing.filter, listing.after, listing.limit).await?;
+    let shown = view::List {
+        clock: view::Clock { offset: desk.utc_offset, now: now() },
+        counts: desk.store.counts().await?,
+        choices: desk.store.choices().await?,
+        refreshes: !still && listing.after.is_none(),
+        page,
+        pairs,
+    };
+    Ok(shown.markup())
+}
+
+/// One case, whole.
+pub(super) async fn detail(State(desk): State<Shared>, Path(case_id): Path<String>) -> Response {
+    or_sorry(detail_page(&desk, &case_id).await)
+}
+
+async fn detail_page(desk: &Shared, case_id: &str) -> Result<Markup, Refusal> {
+    let case = desk.store.get(case_id).await?.ok_or_else(Refusal::no_such_case)?;
+    let operations = desk.store.operations(case_id, OPERATIONS_MAX).await?;
+    let clock = view::Clock { offset: desk.utc_offset, now: now() };
+    Ok(view::detail(clock, &case, &operations))
+}
+
+/// The pages' one style sheet.
+pub(super) async fn style() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+    (headers, include_str!("style.css")).into_response()
+}
+
+fn or_sorry(page: Result<Markup, Refusal>) -> Response {
+    match page {
+        Ok(markup) => (StatusCode::OK, markup).into_response(),
+        Err(refusal) => (refusal.status(), view::sorry(refusal.faults())).into_response(),
+    }
+}

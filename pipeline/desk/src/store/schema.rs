@@ -1,0 +1,136 @@
+//! The tables, as steps that are only ever added to. In: a file of any earlier version. Out: a file of this one.
+//! Never backwards: a file from a later program is refused untouched.
+
+use sqlx::SqlitePool;
+
+use crate::error::DeskError;
+
+/// Step N brings `user_version` from N to N + 1. A step that was released is never edited.
+const STEPS: &[&str] = &[
+    "CREATE TABLE cases (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    case_id TEXT NOT NULL UNIQUE,
+    idempotency_key TEXT NOT NULL UNIQUE,
+    body_sha256 BLOB NOT NULL CHECK (length(body_sha256) = 32),
+    state TEXT NOT NULL,
+    standard_ref TEXT NOT NULL,
+    matter_code TEXT NOT NULL,
+    matter_name TEXT NOT NULL,
+    unit_grid TEXT,
+    responsibility_grid TEXT,
+    confirmed_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    posted TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX cases_newest ON cases (confirmed_ms DESC, seq DESC);
+CREATE INDEX cases_state ON cases (state, confirmed_ms DESC, seq DESC);
+CREATE INDEX cases_matter ON cases (matter_code, confirmed_ms DESC, seq DESC);
+CREATE INDEX cases_unit_grid ON cases (unit_grid);
+CREATE INDEX cases_responsibility_grid ON cases (responsibility_grid);
+
+CREATE TABLE sources (
+    case_seq INTEGER NOT NULL REFERENCES cases (seq),
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    zone TEXT,
+    preset TEXT
+) STRICT;
+CREATE INDEX sources_case ON sources (case_seq);
+CREATE INDEX sources_id ON sources (id, case_seq);
+
+CREATE TABLE sightings (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    idempotency_key TEXT NOT NULL UNIQUE,
+    case_seq INTEGER NOT NULL REFERENCES cases (seq),
+    body_sha256 BLOB NOT NULL CHECK (length(body_sha256) = 32),
+    at_ms INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL,
+    posted TEXT NOT NULL
+) STRICT;
+CREATE INDEX sightings_case ON sightings (case_seq);
+
+-- Every piece that ever came with a case, also those that a later one took the place of.
+CREATE TABLE evidence (
+    case_seq INTEGER NOT NULL REFERENCES cases (seq),
+    sighting_seq INTEGER REFERENCES sightings (seq),
+    role TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    captured_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX evidence_case ON evidence (case_seq);
+CREATE INDEX evidence_sha256 ON evidence (sha256);
+
+-- What was done, in order; only ever appended to.
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    case_seq INTEGER REFERENCES cases (seq),
+    what TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX log_case ON log (case_seq);
+CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_keeps_words BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+
+CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL) STRICT;
+INSERT INTO heartbeat VALUES (1, 0);",
+];
+
+/// Brings the file to this program's version, each step in one transaction.
+pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), DeskError> {
+    let known = STEPS.len() as i64;
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(writer).await?;
+    if found > known {
+        return Err(DeskError::StoreNewer { found, known });
+    }
+    for (version, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
+        let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+        // A pragma takes no bound values; the number is our own.
+        let stamp = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", version + 1));
+        sqlx::raw_sql(stamp).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        tracing::info!(version = version + 1, "the desk's store was brought to a new version");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_later_programs_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("desk.sqlite");
+        let store = Store::open(&path).await.unwrap();
+        sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.writer).await.unwrap();
+        store.close().await;
+        let error = Store::open(&path).await.unwrap_err();
+        assert!(matches!(error, DeskError::StoreNewer { found: 99, .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_log_cannot_be_rewritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("desk.sqlite")).await.unwrap();
+        let run = |sql: &'static str| sqlx::raw_sql(sql).execute(&store.writer);
+        run("INSERT INTO log (at_ms, what, detail) VALUES (1, 'opened', '{}')").await.unwrap();
+        assert!(run("UPDATE log SET what = 'nothing'").await.is_err());
+        assert!(run("DELETE FROM log").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_store_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("desk.sqlite")).await.unwrap();
+        let pragma = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&store.writer);
+        assert_eq!(pragma("PRAGMA synchronous").await.unwrap(), 2, "FULL");
+        assert_eq!(pragma("PRAGMA foreign_keys").await.unwrap(), 1);
+        let mode: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
+        assert_eq!(mode, "wal");
+    }
+}

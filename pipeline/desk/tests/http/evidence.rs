@@ -1,0 +1,110 @@
+//! Pictures and clips: kept under their digest, or not at all.
+
+use reqwest::{Body, Method};
+
+use crate::desk_under_test::{Answer, picture, serve, sha256};
+
+#[tokio::test]
+async fn a_picture_is_kept_once_and_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = serve(folder.path()).await;
+    for (bytes, media_type) in [
+        (picture(), "image/jpeg"),
+        (b"\x89PNG\r\n\x1a\n and the rest".to_vec(), "image/png"),
+        ([b"\0\0\0\x20ftypisom".as_slice(), &vec![7; 60_000]].concat(), "video/mp4"),
+    ] {
+        let sha = sha256(&bytes);
+        assert_eq!(desk.put(bytes.clone()).await.status, 201);
+        let again = desk.put(bytes.clone()).await;
+        assert_eq!((again.status.as_u16(), again.body["sha256"].as_str()), (200, Some(sha.as_str())));
+        let response = desk.client.get(desk.url(&format!("/api/v1/evidence/{sha}"))).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("Content-Type"), media_type);
+        assert_eq!(header("Content-Length"), bytes.len().to_string());
+        assert_eq!(header("X-Content-Type-Options"), "nosniff");
+        assert!(header("Cache-Control").contains("immutable"));
+        assert_eq!(response.bytes().await.unwrap(), bytes);
+    }
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_evidence_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = serve(folder.path()).await;
+    let put = async |sha: &str, body: Vec<u8>| {
+        let request = desk.write(Method::PUT, &format!("/api/v1/evidence/{sha}")).body(body);
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let page = b"<html><script>alert(1)</script>".to_vec();
+    for bytes in [page.clone(), vec![], b"\xff\xd8".to_vec(), b"GIF89a 123456".to_vec()] {
+        let answer = put(&sha256(&bytes), bytes).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (415, "media_type"));
+    }
+    let kept = picture();
+    let answer = put(&sha256(b"other"), kept.clone()).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (422, "hash_mismatch"));
+    assert_eq!(put(&sha256(&kept), kept.clone()).await.status, 201);
+    // Also where the digest is there already.
+    assert_eq!(put(&sha256(&kept), picture()).await.status, 422);
+
+    let names = [
+        sha256(b"x").to_uppercase(),
+        "..%2f..%2f..%2fetc%2fpasswd".to_owned(),
+        format!("..%2F{}", &sha256(b"x")[3..]),
+        "%00".to_owned(),
+        "abc".to_owned(),
+    ];
+    for name in names {
+        assert_eq!(put(&name, picture()).await.status, 422, "{name}");
+        assert_eq!(desk.get(&format!("/api/v1/evidence/{name}")).await.status, 404, "{name}");
+    }
+    assert_eq!(files_under(&folder.path().join("evidence")), [sha256(&kept)]);
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused_with_and_without_a_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = serve(folder.path()).await;
+    let large = [b"\xff\xd8\xff".as_slice(), &vec![1; 1024 * 1024]].concat();
+    let path = format!("/api/v1/evidence/{}", sha256(&large));
+    let declared = desk.write(Method::PUT, &path).body(large.clone());
+    assert_eq!(declared.send().await.unwrap().status(), 413);
+    let chunks = large.chunks(10_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
+    let streamed = desk.write(Method::PUT, &path).body(Body::wrap_stream(Chunks(chunks.into_iter())));
+    assert_eq!(streamed.send().await.unwrap().status(), 413);
+    let exact = [b"\xff\xd8\xff".as_slice(), &vec![1; 64 * 1024 - 3]].concat();
+    assert_eq!(desk.put(exact).await.status, 201, "the limit itself is fine");
+    assert_eq!(files_under(&folder.path().join("evidence")).len(), 1);
+    desk.stop().await;
+}
+
+/// Every file, by name, at any depth.
+pub(crate) fn files_under(folder: &std::path::Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(files_under(&entry.path()));
+        } else {
+            names.push(entry.file_name().into_string().unwrap());
+        }
+    }
+    names
+}
+
+/// A body without a declared length.
+struct Chunks(std::vec::IntoIter<std::io::Result<Vec<u8>>>);
+
+impl futures_core::Stream for Chunks {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        std::task::Poll::Ready(self.0.next())
+    }
+}

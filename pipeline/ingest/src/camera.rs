@@ -1,0 +1,329 @@
+//! The supervisor of one camera: connects, watches, connects again, never gives up.
+//!
+//! What comes in: a [`SourceConfig`] and two callbacks. What goes out: frames, states, counters. One thread a
+//! camera that sleeps in one channel. Never: work for another camera, a queue of frames, a log line a frame.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::now_unix_ns;
+use crate::frame::Frame;
+use crate::knock::knock;
+use crate::state::{Tally, count};
+use crate::stream::{Event, Happening, Shared, Stream};
+use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
+
+/// Longest wait for the door to answer.
+const KNOCK_LIMIT: Duration = Duration::from_secs(5);
+/// Longest wait from connecting to the first compressed unit.
+const FIRST_UNIT_LIMIT: Duration = Duration::from_secs(15);
+/// Units arrive for so long and none becomes a picture: connect again. Longer than any key-frame interval.
+const PICTURE_LIMIT: Duration = Duration::from_secs(60);
+/// A connection that lasted so long starts the back-off anew.
+const STEADY: Duration = Duration::from_secs(10);
+/// The supervisor looks at the stream at least this often.
+const TICK_MAX: Duration = Duration::from_secs(1);
+/// Events that wait for the supervisor; more are dropped, as the first ones decide.
+const EVENTS_MAX: usize = 32;
+/// How long [`Camera::stop`] waits.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// Between two log lines about decode errors of one camera.
+const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
+
+/// A camera under supervision. Dropping the handle ends it without waiting; [`Camera::stop`] waits.
+pub struct Camera {
+    state: Arc<Mutex<CameraState>>,
+    tally: Arc<Tally>,
+    stopping: Arc<AtomicBool>,
+    events: SyncSender<Event>,
+    ended: Receiver<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Camera {
+    /// Starts the supervisor and returns at once.
+    ///
+    /// `on_frame` runs on GStreamer's streaming thread of this camera: it must not block, or the camera's
+    /// frames wait (a live source then loses some, and counts them). `on_state` runs on the supervisor's
+    /// thread at every change. Neither may call [`Camera::stop`].
+    ///
+    /// # Errors
+    /// When the configuration makes no sense or the system gives no thread. What the camera answers is a
+    /// [`CameraState::Refused`] later.
+    pub fn start(
+        config: SourceConfig,
+        on_frame: impl Fn(Frame) + Send + Sync + 'static,
+        on_state: impl Fn(&CameraState) + Send + Sync + 'static,
+    ) -> Result<Self, IngestError> {
+        crate::init()?;
+        let config = config.checked()?;
+        let (events, inbox) = sync_channel(EVENTS_MAX);
+        let (end, ended) = sync_channel(1);
+        let state = Arc::new(Mutex::new(CameraState::Connecting));
+        let tally = Arc::new(Tally::new());
+        let stopping = Arc::new(AtomicBool::new(false));
+        let camera: Arc<str> = config.camera.as_str().into();
+        let shared = Arc::new(Shared {
+            camera: Arc::clone(&camera),
+            tally: Arc::clone(&tally),
+            seq: AtomicU64::new(0),
+            at_last_ms: AtomicI64::new(i64::MIN / 2),
+            on_frame: Box::new(on_frame),
+            on_unit: Box::new(|_| {}),
+            started_unix_ns: now_unix_ns(),
+        });
+        let mut supervisor = Supervisor {
+            config,
+            shared,
+            state: Arc::clone(&state),
+            on_state: Box::new(on_state),
+            stopping: Arc::clone(&stopping),
+            events: events.clone(),
+            inbox,
+            connection: 0,
+            pts_base: Duration::ZERO,
+            complaint: None,
+        };
+        let spawned = std::thread::Builder::new().name(format!("camera {camera}")).spawn(move || {
+            supervisor.run();
+            let _ = end.try_send(());
+        });
+        let thread = spawned.map_err(|source| IngestError::Thread { camera: camera.to_string(), source })?;
+        Ok(Self { state, tally, stopping, events, ended, thread: Some(thread) })
+    }
+
+    /// What the camera is doing.
+    pub fn state(&self) -> CameraState {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Totals since the start.
+    pub fn counters(&self) -> Counters {
+        self.tally.read()
+    }
+
+    /// Ends the camera and waits until no callback runs any more, at most five seconds.
+    pub fn stop(mut self) {
+        self.signal();
+        let ended = self.ended.recv_timeout(STOP_LIMIT);
+        if let Some(thread) = self.thread.take()
+            && !matches!(ended, Err(RecvTimeoutError::Timeout))
+        {
+            let _ = thread.join();
+        }
+    }
+
+    fn signal(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let _ = self.events.try_send(Event { connection: 0, what: Happening::Stop });
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.signal();
+    }
+}
+
+/// How a connection ended.
+enum Outcome {
+    Stopped,
+    /// A file is through.
+    Through,
+    /// Was connected and is no more.
+    Lost(String),
+    Refused(Refusal),
+}
+
+struct Supervisor {
+    config: SourceConfig,
+    shared: Arc<Shared>,
+    state: Arc<Mutex<CameraState>>,
+    on_state: Box<dyn Fn(&CameraState) + Send + Sync>,
+    stopping: Arc<AtomicBool>,
+    events: SyncSender<Event>,
+    inbox: Receiver<Event>,
+    connection: u64,
+    pts_base: Duration,
+    /// When decode errors were last logged, and how many there were.
+    complaint: Option<(Instant, u64)>,
+}
+
+impl Supervisor {
+    fn run(&mut self) {
+        let mut failures = 0_u32;
+        loop {
+            // A refusal stands until something else is known, so that it does not flicker while retrying.
+            if !matches!(*self.state.lock().unwrap_or_else(PoisonError::into_inner), CameraState::Refused(_))
+            {
+                self.enter(CameraState::Connecting);
+            }
+            let opened = Instant::now();
+            let patience = match self.attempt() {
+                Outcome::Stopped => return,
+                Outcome::Through if self.config.location.is_looped() => continue,
+                Outcome::Through => return self.enter(CameraState::Ended),
+                Outcome::Lost(why) => {
+                    tracing::warn!(camera = %self.shared.camera, why, "stream lost");
+                    self.enter(CameraState::Stalled);
+                    false
+                }
+                Outcome::Refused(refusal) => {
+                    let patience = refusal.asks_for_patience();
+                    self.enter(CameraState::Refused(refusal));
+                    patience
+                }
+            };
+            failures = if opened.elapsed() >= STEADY { 1 } else { failures.saturating_add(1) };
+            let wait = back_off(&self.config, failures, patience, rand::random::<f64>());
+            tracing::debug!(camera = %self.shared.camera, wait_ms = wait.as_millis() as u64, failures, "connecting again");
+            if self.rest(wait) {
+                return;
+            }
+            count(&self.shared.tally.reconnects);
+        }
+    }
+
+    fn enter(&self, next: CameraState) {
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if *state == next && next != CameraState::Connecting {
+                return;
+            }
+            *state = next.clone();
+        }
+        let (camera, source) = (&self.shared.camera, self.config.location.shown());
+        match &next {
+            CameraState::Refused(why) => tracing::warn!(%camera, source, %why, "camera refused"),
+            state => tracing::info!(%camera, source, %state, "camera"),
+        }
+        (self.on_state)(&next);
+    }
+
+    /// Waits between connections. `true`: stop.
+    fn rest(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.is_stopping() {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+            // Whatever else comes now belongs to a connection that is gone.
+            let _ = self.inbox.recv_timeout(left);
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// One connection from knock to end.
+    fn attempt(&mut self) -> Outcome {
+        if self.is_stopping() {
+            return Outcome::Stopped;
+        }
+        let is_live = match &self.config.location {
+            SourceLocation::Rtsp { url, .. } => match knock(url, KNOCK_LIMIT) {
+                Ok(()) => true,
+                Err(refusal) => return Outcome::Refused(refusal),
+            },
+            SourceLocation::File { .. } => false,
+        };
+        self.connection += 1;
+        let opened =
+            Stream::open(&self.config, &self.shared, self.connection, self.pts_base, self.events.clone());
+        let stream = match opened {
+            Ok(stream) => stream,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        let outcome = self.watch(&stream, is_live);
+        self.pts_base += Duration::from_nanos(stream.facts.end_ns.load(Ordering::Relaxed));
+        outcome
+    }
+
+    fn watch(&mut self, stream: &Stream, is_live: bool) -> Outcome {
+        let tick = TICK_MAX.min(self.config.silent_limit / 4).max(Duration::from_millis(10));
+        let (mut is_alive, opened) = (false, Instant::now());
+        loop {
+            let event = self.inbox.recv_timeout(tick).ok();
+            if self.is_stopping() {
+                return Outcome::Stopped;
+            }
+            match event.filter(|e| e.connection == self.connection).map(|e| e.what) {
+                Some(Happening::Alive) => {
+                    is_alive = true;
+                    self.enter(CameraState::Live);
+                }
+                Some(Happening::Failed(refusal)) if is_alive => return Outcome::Lost(refusal.to_string()),
+                Some(Happening::Failed(refusal)) => return Outcome::Refused(refusal),
+                Some(Happening::End) if is_live => {
+                    return Outcome::Lost("the camera ended the stream".to_owned());
+                }
+                Some(Happening::End) if stream.facts.frames.load(Ordering::Relaxed) == 0 => {
+                    return Outcome::Refused(Refusal::Other("the recording holds no picture".to_owned()));
+                }
+                Some(Happening::End) => return Outcome::Through,
+                Some(Happening::Stop) | None => {}
+            }
+            self.complain();
+            if is_live && let Some(lost) = self.silence(stream, is_alive, opened) {
+                return lost;
+            }
+        }
+    }
+
+    fn silence(&self, stream: &Stream, is_alive: bool, opened: Instant) -> Option<Outcome> {
+        let (silent, has_begun) = stream.facts.silence();
+        let limit =
+            if has_begun { self.config.silent_limit } else { self.config.silent_limit.max(FIRST_UNIT_LIMIT) };
+        if silent > limit {
+            return Some(Outcome::Lost(format!("nothing arrived for {:.1} s", silent.as_secs_f64())));
+        }
+        let is_blind = !is_alive && opened.elapsed() > PICTURE_LIMIT;
+        is_blind.then(|| Outcome::Lost("data arrives but no picture can be decoded".to_owned()))
+    }
+
+    /// Decode errors, at most once a minute.
+    fn complain(&mut self) {
+        let errors = self.shared.tally.decode_errors.load(Ordering::Relaxed);
+        let (last, seen) = self.complaint.unzip();
+        let is_time = last.is_none_or(|at| at.elapsed() >= COMPLAINT_EVERY);
+        if errors > seen.unwrap_or(0) && is_time {
+            let new = errors - seen.unwrap_or(0);
+            tracing::warn!(camera = %self.shared.camera, errors = new, "pictures could not be decoded");
+            self.complaint = Some((Instant::now(), errors));
+        }
+    }
+}
+
+/// Exponential back-off with full jitter: `dice` in 0..1 of a ceiling that doubles. Where asking often does
+/// harm (a wrong password locks the account) the wait lies in the upper half of the longest one.
+fn back_off(config: &SourceConfig, failures: u32, patience: bool, dice: f64) -> Duration {
+    if patience {
+        return config.reconnect_max.mul_f64(0.5 + dice / 2.0);
+    }
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    let ceiling = config.reconnect_min.saturating_mul(doubled).min(config.reconnect_max);
+    ceiling.mul_f64(dice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_grows_to_its_limit() {
+        let config = SourceConfig::new("c", SourceLocation::rtsp("rtsp://h/").unwrap());
+        let secs = |failures, patience, dice| back_off(&config, failures, patience, dice).as_secs_f64();
+        assert_eq!(secs(1, false, 1.0), 1.0);
+        assert_eq!(secs(4, false, 1.0), 8.0);
+        assert_eq!(secs(4, false, 0.25), 2.0);
+        assert_eq!(secs(4_000_000_000, false, 1.0), 60.0);
+        assert_eq!((secs(1, true, 0.0), secs(1, true, 1.0)), (30.0, 60.0));
+    }
+}

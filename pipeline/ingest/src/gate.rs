@@ -1,0 +1,102 @@
+//! The gate before the decoder: which compressed units are decoded at all.
+//!
+//! What comes in: parsed access units on one pad. What goes out: those that the cadence wants, each key frame
+//! followed by a still-frame event where only key frames are decoded: the decoder drains on it and hands the
+//! picture out at once. Without it a stream with B-frames keeps every key frame back until the next one or
+//! two arrive (measured: one whole key-frame interval). Never: a copy of a unit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_video as gst_video;
+
+use crate::Cadence;
+use crate::state::{Tally, count};
+
+/// With everything decoded, a unit that comes this late to the decoder starts a skip to the next key frame.
+const BEHIND_MAX: Duration = Duration::from_secs(1);
+
+/// One compressed unit, for those who only measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unit {
+    pub(crate) pts: Option<gst::ClockTime>,
+    pub(crate) key: bool,
+    pub(crate) bytes: usize,
+}
+
+/// What the gate remembers between units of one connection.
+pub(crate) struct Gate {
+    cadence: Cadence,
+    live: bool,
+    tally: Arc<Tally>,
+    /// Decoding waits for a key frame: at the start, and after units were skipped.
+    closed: AtomicBool,
+    /// A key frame went in and no picture has come out yet.
+    pending: AtomicBool,
+}
+
+impl Gate {
+    pub(crate) fn new(cadence: Cadence, live: bool, tally: Arc<Tally>) -> Self {
+        Self { cadence, live, tally, closed: AtomicBool::new(true), pending: AtomicBool::new(false) }
+    }
+
+    /// A picture has come out of the decoder.
+    pub(crate) fn decoded(&self) {
+        self.pending.store(false, Ordering::Relaxed);
+    }
+
+    /// Guards a source pad that feeds a decoder. `on_unit` sees every unit, dropped or not.
+    pub(crate) fn guard(self: &Arc<Self>, pad: &gst::Pad, on_unit: impl Fn(Unit) + Send + Sync + 'static) {
+        let gate = Arc::clone(self);
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+            let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            count(&gate.tally.units_in);
+            on_unit(Unit { pts: buffer.pts(), key, bytes: buffer.size() });
+            if !gate.opens(pad, buffer, key) {
+                return gst::PadProbeReturn::Drop;
+            }
+            if gate.cadence != Cadence::Keyframes {
+                return gst::PadProbeReturn::Ok;
+            }
+            if gate.pending.swap(true, Ordering::Relaxed) {
+                count(&gate.tally.decode_errors);
+            }
+            let (Some(buffer), Some(decoder)) = (info.take_buffer(), pad.peer()) else {
+                return gst::PadProbeReturn::Drop;
+            };
+            info.flow_res = decoder.chain(buffer);
+            if info.flow_res.is_ok() {
+                decoder.send_event(gst_video::StillFrameEvent::builder(true).build());
+            }
+            gst::PadProbeReturn::Handled
+        });
+    }
+
+    /// Whether this unit goes to the decoder; counts it when not.
+    fn opens(&self, pad: &gst::Pad, buffer: &gst::BufferRef, key: bool) -> bool {
+        if key {
+            self.closed.store(false, Ordering::Relaxed);
+            return true;
+        }
+        if self.cadence == Cadence::Keyframes || self.closed.load(Ordering::Relaxed) {
+            count(&self.tally.delta_dropped);
+            return false;
+        }
+        if self.live && behind(pad, buffer).is_some_and(|late| late > BEHIND_MAX) {
+            self.closed.store(true, Ordering::Relaxed);
+            count(&self.tally.late_dropped);
+            return false;
+        }
+        true
+    }
+}
+
+/// How long ago the unit arrived: running time now minus its own.
+fn behind(pad: &gst::Pad, buffer: &gst::BufferRef) -> Option<Duration> {
+    let now = pad.parent_element()?.current_running_time()?;
+    Some(now.checked_sub(buffer.pts()?)?.into())
+}

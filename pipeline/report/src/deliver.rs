@@ -1,0 +1,228 @@
+//! One row to the desk: the evidence first, then the case or sighting; and what the answer means.
+//!
+//! In: a row and the vault. Out: an [`Outcome`]. Never: the store, a retry of its own, a redirect followed,
+//! an original. Told twice, the desk holds one: the evidence is named by its hash and the rest carries
+//! its `Idempotency-Key`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response, StatusCode};
+
+use crate::error::ReportError;
+use crate::store::{OutboxKind, OutboxRow};
+use crate::target::DeskTarget;
+use crate::vault::{CopyRead, Vault};
+
+/// Most of an error answer that is kept as the reason, characters.
+const REASON_CHARS_MAX: usize = 300;
+/// A desk may ask for no longer a pause than this.
+pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// What became of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The desk has it.
+    Done,
+    /// The desk may take it later.
+    Retry { reason: String, after: Option<Duration> },
+    /// The desk would take it if this service were set up rightly. Nothing is lost over that: it is
+    /// tried again like the above, and said aloud.
+    Misconfigured { reason: String },
+    /// The desk has closed the case that this sighting is of.
+    CaseClosed { reason: String },
+    /// The desk will never take it as it is.
+    Dead { reason: String },
+}
+
+/// Which of the three posts an answer belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Post {
+    Evidence,
+    Case,
+    Sighting,
+}
+
+/// The client and where it posts to.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    client: Client,
+    target: DeskTarget,
+    authorization: HeaderValue,
+    vault: Arc<Vault>,
+}
+
+impl Courier {
+    pub(crate) fn new(
+        target: DeskTarget,
+        vault: Arc<Vault>,
+        connect_timeout: Duration,
+        request_timeout: Duration,
+    ) -> Result<Self, ReportError> {
+        // The application may have installed one; either serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = Client::builder()
+            .connect_timeout(connect_timeout)
+            .timeout(request_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            // Evidence goes to the desk that was named and through no proxy that an environment names.
+            .no_proxy();
+        if target.is_plain_http() {
+            // Without this a machine that has no CA certificates could not even post to its own desk.
+            builder = builder.tls_certs_only([]);
+        }
+        let client = builder.build().map_err(ReportError::Http)?;
+        let authorization = target.authorization()?;
+        Ok(Self { client, target, authorization, vault })
+    }
+
+    /// Tells the desk one row.
+    pub(crate) async fn deliver(&self, row: &OutboxRow) -> Outcome {
+        for copy in &row.evidence {
+            let (vault, wanted) = (Arc::clone(&self.vault), copy.clone());
+            let read =
+                tokio::task::spawn_blocking(move || vault.read_copy(&wanted.sha256, wanted.captured_at)).await;
+            let bytes = match read {
+                Ok(Ok(CopyRead::Good(bytes))) => bytes,
+                Ok(Ok(CopyRead::Missing)) => return gone("is not in the vault", copy.sha256.as_str()),
+                Ok(Ok(CopyRead::Damaged)) => return gone("was altered in the vault", copy.sha256.as_str()),
+                Ok(Err(e)) => return Outcome::Retry { reason: e.to_string(), after: None },
+                Err(e) => return Outcome::Retry { reason: format!("reading evidence: {e}"), after: None },
+            };
+            match self.put_evidence(copy.sha256.as_str(), bytes).await {
+                Outcome::Done => {}
+                other => return other,
+            }
+        }
+        self.post_row(row).await
+    }
+
+    async fn put_evidence(&self, sha256: &str, bytes: Vec<u8>) -> Outcome {
+        let url = self.target.url(&format!("api/v1/evidence/{sha256}"));
+        let request = self
+            .client
+            .put(url)
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "image/jpeg")
+            .body(bytes);
+        outcome_of(Post::Evidence, request.send().await).await
+    }
+
+    async fn post_row(&self, row: &OutboxRow) -> Outcome {
+        let (post, path) = match row.kind {
+            OutboxKind::Case => (Post::Case, "api/v1/cases".to_owned()),
+            OutboxKind::Sighting => (Post::Sighting, format!("api/v1/cases/{}/sightings", row.case_id)),
+        };
+        let request = self
+            .client
+            .post(self.target.url(&path))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("idempotency-key", &row.key)
+            .body(row.body.clone());
+        outcome_of(post, request.send().await).await
+    }
+}
+
+fn gone(how: &str, sha256: &str) -> Outcome {
+    Outcome::Dead { reason: format!("evidence {sha256} {how}") }
+}
+
+async fn outcome_of(post: Post, sent: Result<Response, reqwest::Error>) -> Outcome {
+    let response = match sent {
+        Ok(response) => response,
+        // Refused, cut off, too slow: nobody knows whether the desk has it, so it is told again.
+        Err(e) => return Outcome::Retry { reason: chain(&e), after: None },
+    };
+    let status = response.status();
+    if status.is_success() {
+        return Outcome::Done;
+    }
+    let after = retry_after(response.headers().get(RETRY_AFTER));
+    let body = response.text().await.unwrap_or_default();
+    classify(post, status, after, &body)
+}
+
+/// What an answer other than 2xx means.
+fn classify(post: Post, status: StatusCode, after: Option<Duration>, body: &str) -> Outcome {
+    let said: String = body.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
+    let reason = if said.is_empty() { format!("{post:?}: {status}") } else { format!("{post:?}: {status}: {said}") };
+    match status.as_u16() {
+        408 | 425 | 429 | 500..=599 => Outcome::Retry { reason, after },
+        401 | 403 => Outcome::Misconfigured { reason },
+        300..=399 => Outcome::Misconfigured { reason: format!("{reason} (redirects are not followed)") },
+        // The contract has no such answer there: it is not a desk, or not at this path.
+        404 | 405 if post != Post::Sighting => Outcome::Misconfigured { reason },
+        409 if post == Post::Sighting && body.contains("case_closed") => Outcome::CaseClosed { reason },
+        _ => Outcome::Dead { reason },
+    }
+}
+
+/// Seconds only; a date is answered by the usual back-off.
+fn retry_after(header: Option<&HeaderValue>) -> Option<Duration> {
+    let secs: u64 = header?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(secs).min(RETRY_AFTER_MAX))
+}
+
+/// An error and everything that it was caused by.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(post: Post, status: u16, body: &str) -> &'static str {
+        match classify(post, StatusCode::from_u16(status).unwrap(), None, body) {
+            Outcome::Done => "done",
+            Outcome::Retry { .. } => "retry",
+            Outcome::Misconfigured { .. } => "misconfigured",
+            Outcome::CaseClosed { .. } => "closed",
+            Outcome::Dead { .. } => "dead",
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_meaning() {
+        for status in [408, 425, 429, 500, 502, 503, 504, 507, 599] {
+            assert_eq!(kind(Post::Case, status, ""), "retry", "{status}");
+        }
+        for status in [301, 302, 307, 308, 401, 403, 404, 405] {
+            assert_eq!(kind(Post::Case, status, ""), "misconfigured", "{status}");
+            assert_eq!(kind(Post::Evidence, status, ""), "misconfigured", "{status}");
+        }
+        for status in [400, 409, 410, 413, 415, 422] {
+            assert_eq!(kind(Post::Case, status, "case_closed"), "dead", "{status}");
+        }
+        assert_eq!(kind(Post::Sighting, 409, r#"{"error":"case_closed"}"#), "closed");
+        assert_eq!(kind(Post::Sighting, 409, r#"{"error":"key_conflict"}"#), "dead");
+        assert_eq!(kind(Post::Sighting, 404, ""), "dead");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_with_a_limit() {
+        let read = |text: &'static str| retry_after(Some(&HeaderValue::from_static(text)));
+        assert_eq!(read(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(read("999999999"), Some(RETRY_AFTER_MAX));
+        assert_eq!(read("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+        assert_eq!(retry_after(None), None);
+    }
+
+    #[test]
+    fn reasons_are_short_and_on_one_line() {
+        let Outcome::Dead { reason } = classify(Post::Case, StatusCode::BAD_REQUEST, None, &"é\n".repeat(9000))
+        else {
+            panic!("dead")
+        };
+        assert!(reason.chars().count() < 400 && !reason.contains('\n'));
+    }
+}

@@ -1,0 +1,305 @@
+//! The store: open and closed cases, which spot belongs to which, the outbox, the state of each watch.
+//!
+//! In: decisions of `commit`, outcomes of the poster. Out: rows. Never: a half-done change (each is one
+//! `BEGIN IMMEDIATE` transaction) and never an answer before the disk has it (WAL, `synchronous=FULL`).
+//! One connection, so there is one writer and no lock order.
+
+mod commit;
+mod outbox;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use calib::time::Timestamp;
+use logic::case::Case;
+use logic::look::CameraId;
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+
+pub use commit::Committed;
+pub(crate) use commit::{Commit, CommitKind, Decision};
+pub(crate) use outbox::OutboxRow;
+pub use outbox::{OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
+
+use crate::error::ReportError;
+use crate::vault::{Manifest, VaultRecord};
+
+/// The database's name in the folder.
+const FILE: &str = "report.sqlite";
+/// Newest schema that this program knows.
+const SCHEMA_VERSION: i64 = 1;
+/// `shirong cases retry` may write beside the service; longer than it ever takes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const SCHEMA_1: &str = "
+CREATE TABLE cases (
+  case_id TEXT PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+  standard_ref TEXT NOT NULL,
+  code TEXT NOT NULL,
+  opened_by_camera TEXT NOT NULL,
+  opened_by_box TEXT NOT NULL,
+  body TEXT NOT NULL,
+  changed_at_ms INTEGER NOT NULL,
+  manifest_due INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX cases_by_matter ON cases (standard_ref, code, state, changed_at_ms);
+CREATE TABLE spot_cases (
+  camera TEXT NOT NULL,
+  spot TEXT NOT NULL,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  last_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (camera, spot)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE case_pictures (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX case_pictures_by_case ON case_pictures (case_id, number);
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  kind TEXT NOT NULL CHECK (kind IN ('case', 'sighting')),
+  key TEXT NOT NULL UNIQUE,
+  body TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  added_at_ms INTEGER NOT NULL,
+  next_at_ms INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'dead')),
+  last_error TEXT
+) STRICT;
+CREATE INDEX outbox_undone_by_case ON outbox (case_id, seq) WHERE state <> 'done';
+CREATE INDEX outbox_due ON outbox (next_at_ms, seq) WHERE state = 'pending';
+CREATE TABLE watch_state (
+  camera TEXT PRIMARY KEY,
+  snapshot TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+";
+
+/// The database of one folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// A case as the pipeline knows it, for lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalCase {
+    /// As it would be posted now: with the sightings and sources so far.
+    pub case: Case,
+    /// Whether findings still join it; `false` once the desk has said that it closed the case.
+    pub open: bool,
+}
+
+impl Store {
+    /// Opens or makes the database of a folder whose lock the caller holds.
+    pub(crate) async fn open(folder: &Path) -> Result<Self, ReportError> {
+        let path = folder.join(FILE);
+        let store = Self::connect(&path, true).await?;
+        store.migrate(&path).await?;
+        Ok(store)
+    }
+
+    /// Opens the database of a folder that a service may be running in, for lists and retries by hand.
+    ///
+    /// # Errors
+    /// There is none, or it was written by a newer program.
+    pub async fn open_beside(folder: &Path) -> Result<Self, ReportError> {
+        let path = folder.join(FILE);
+        if !path.is_file() {
+            return Err(ReportError::NoStore { folder: folder.to_owned() });
+        }
+        let store = Self::connect(&path, false).await?;
+        match store.schema_version().await? {
+            SCHEMA_VERSION => Ok(store),
+            found if found > SCHEMA_VERSION => Err(newer(path, found)),
+            _ => Err(ReportError::NoStore { folder: folder.to_owned() }),
+        }
+    }
+
+    async fn connect(path: &Path, create: bool) -> Result<Self, ReportError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options)
+            .await
+            .map_err(ReportError::store("open the database"))?;
+        Ok(Self { pool })
+    }
+
+    async fn schema_version(&self) -> Result<i64, ReportError> {
+        sqlx::query_scalar("PRAGMA user_version")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(ReportError::store("read the schema version"))
+    }
+
+    async fn migrate(&self, path: &Path) -> Result<(), ReportError> {
+        let found = self.schema_version().await?;
+        if found > SCHEMA_VERSION {
+            return Err(newer(path.to_owned(), found));
+        }
+        if found < 1 {
+            let mut tx = self.begin().await?;
+            sqlx::raw_sql(SCHEMA_1)
+                .execute(&mut *tx)
+                .await
+                .map_err(ReportError::store("make the tables"))?;
+            finish(tx).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all use and folds the write-ahead log into the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The write lock from the start, so that what is read in it is still true when it writes.
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, ReportError> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(ReportError::store("begin"))
+    }
+
+    /// Keeps the state of a camera's watch.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn save_watch(&self, camera: &CameraId, json: &str, now: Timestamp) -> Result<(), ReportError> {
+        sqlx::query(
+            "INSERT INTO watch_state (camera, snapshot, at_ms) VALUES (?, ?, ?)
+             ON CONFLICT (camera) DO UPDATE SET snapshot = excluded.snapshot, at_ms = excluded.at_ms",
+        )
+        .bind(camera.as_str())
+        .bind(json)
+        .bind(now.as_millis())
+        .execute(&self.pool)
+        .await
+        .map_err(ReportError::store("save a watch"))?;
+        Ok(())
+    }
+
+    /// The state that was kept last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load_watch(&self, camera: &CameraId) -> Result<Option<String>, ReportError> {
+        sqlx::query_scalar("SELECT snapshot FROM watch_state WHERE camera = ?")
+            .bind(camera.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(ReportError::store("load a watch"))
+    }
+
+    /// Every case, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn cases(&self) -> Result<Vec<LocalCase>, ReportError> {
+        let rows: Vec<(String, String)> = sqlx::query_as("SELECT body, state FROM cases ORDER BY case_id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(ReportError::store("list the cases"))?;
+        rows.iter()
+            .map(|(body, state)| Ok(LocalCase { case: read_json("case", body)?, open: state == "open" }))
+            .collect()
+    }
+
+    /// How many cases are open.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn open_cases(&self) -> Result<u64, ReportError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM cases WHERE state = 'open'")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(ReportError::store("count the cases"))?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// Cases whose manifest on disk is older than their pictures here.
+    pub(crate) async fn manifests_due(&self) -> Result<Vec<String>, ReportError> {
+        sqlx::query_scalar("SELECT case_id FROM cases WHERE manifest_due = 1 ORDER BY case_id")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(ReportError::store("list the manifests due"))
+    }
+
+    /// What a case's manifest is to say.
+    pub(crate) async fn manifest(&self, case_id: &str) -> Result<Manifest, ReportError> {
+        let records: Vec<String> =
+            sqlx::query_scalar("SELECT record FROM case_pictures WHERE case_id = ? ORDER BY number")
+                .bind(case_id)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(ReportError::store("read a case's pictures"))?;
+        let pictures = records
+            .iter()
+            .map(|r| read_json::<VaultRecord>("picture record", r))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Manifest { case_id: case_id.to_owned(), pictures })
+    }
+
+    /// The manifest on disk holds this many pictures; if more came meanwhile it stays due.
+    pub(crate) async fn manifest_written(&self, manifest: &Manifest) -> Result<(), ReportError> {
+        let count = i64::try_from(manifest.pictures.len()).unwrap_or(i64::MAX);
+        sqlx::query(
+            "UPDATE cases SET manifest_due = 0 WHERE case_id = ?1
+             AND (SELECT count(*) FROM case_pictures WHERE case_id = ?1) = ?2",
+        )
+        .bind(&manifest.case_id)
+        .bind(count)
+        .execute(&self.pool)
+        .await
+        .map_err(ReportError::store("note a manifest as written"))?;
+        Ok(())
+    }
+}
+
+async fn finish(tx: Transaction<'_, Sqlite>) -> Result<(), ReportError> {
+    tx.commit().await.map_err(ReportError::store("commit"))
+}
+
+fn newer(path: PathBuf, found: i64) -> ReportError {
+    ReportError::NewerSchema { path, found, known: SCHEMA_VERSION }
+}
+
+fn read_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, ReportError> {
+    serde_json::from_str(text).map_err(|source| ReportError::StoredJson { what, source })
+}
+
+fn write_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<String, ReportError> {
+    serde_json::to_string(value).map_err(|source| ReportError::NoJson { what, source })
+}
+
+/// Notes a case as closed by the desk: no finding joins it from now on.
+async fn close_case(tx: &mut SqliteConnection, case_id: &str, now_ms: i64) -> Result<(), ReportError> {
+    let row: Option<String> = sqlx::query_scalar("SELECT body FROM cases WHERE case_id = ?")
+        .bind(case_id)
+        .fetch_optional(&mut *tx)
+        .await
+        .map_err(ReportError::store("read a case"))?;
+    let Some(body) = row else { return Ok(()) };
+    let mut case: Case = read_json("case", &body)?;
+    case.state = logic::case::CaseState::Closed;
+    sqlx::query("UPDATE cases SET state = 'closed', changed_at_ms = ?, body = ? WHERE case_id = ?")
+        .bind(now_ms)
+        .bind(write_json("case", &case)?)
+        .bind(case_id)
+        .execute(&mut *tx)
+        .await
+        .map_err(ReportError::store("close a case"))?;
+    Ok(())
+}

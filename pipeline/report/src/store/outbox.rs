@@ -1,0 +1,340 @@
+//! What is still to be told, in the order in which it may be told.
+//!
+//! In: rows of a commit, outcomes of the poster, a person's wish to try again. Out: the next row of each
+//! case. Never: a sighting while its case is not acknowledged, and never two rows of one case at a time.
+
+use calib::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+
+use super::{Store, close_case, finish, read_json, write_json};
+use crate::error::ReportError;
+use crate::hash::Sha256Hex;
+use crate::vault::VaultRecord;
+
+/// What a row carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutboxKind {
+    /// A new case.
+    Case,
+    /// A sighting of one.
+    Sighting,
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutboxState {
+    /// To be posted, or being posted.
+    Pending,
+    /// Acknowledged by the desk.
+    Done,
+    /// Refused for good; a person decides whether to try again.
+    Dead,
+}
+
+impl OutboxKind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Case => "case",
+            Self::Sighting => "sighting",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        if name == "case" { Self::Case } else { Self::Sighting }
+    }
+}
+
+impl OutboxState {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Dead => "dead",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        match name {
+            "done" => Self::Done,
+            "dead" => Self::Dead,
+            _ => Self::Pending,
+        }
+    }
+}
+
+/// A row for lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutboxEntry {
+    /// Its number, for `retry`.
+    pub seq: i64,
+    /// Which case it is about.
+    pub case_id: String,
+    /// What it carries.
+    pub kind: OutboxKind,
+    /// Where it stands.
+    pub state: OutboxState,
+    /// How often it was tried without success.
+    pub attempts: u32,
+    /// When it was committed.
+    pub added_at: Timestamp,
+    /// When it is tried next, where it is pending.
+    pub next_at: Timestamp,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+}
+
+/// How many rows are in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct OutboxCounts {
+    /// To be posted.
+    pub pending: u64,
+    /// Acknowledged.
+    pub done: u64,
+    /// Refused for good.
+    pub dead: u64,
+    /// When the oldest pending row was committed.
+    pub oldest_pending_at: Option<Timestamp>,
+}
+
+/// Which dead rows to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// All of them.
+    All,
+    /// The one with this number.
+    Seq(i64),
+}
+
+/// A row with what the poster needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OutboxRow {
+    pub(crate) seq: i64,
+    pub(crate) case_id: String,
+    pub(crate) kind: OutboxKind,
+    pub(crate) key: String,
+    pub(crate) body: String,
+    pub(crate) evidence: Vec<CopyRef>,
+    pub(crate) attempts: u32,
+    pub(crate) next_at_ms: i64,
+}
+
+/// A masked copy in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CopyRef {
+    pub(crate) sha256: Sha256Hex,
+    pub(crate) captured_at: Timestamp,
+}
+
+/// A row to be.
+pub(super) struct NewRow<'a> {
+    pub(super) case_id: &'a str,
+    pub(super) kind: OutboxKind,
+    pub(super) key: &'a str,
+    pub(super) body: String,
+    pub(super) pictures: &'a [VaultRecord],
+    pub(super) now_ms: i64,
+}
+
+/// Adds a row, due at once. `false` where its key is there already.
+pub(super) async fn insert_row(tx: &mut SqliteConnection, row: NewRow<'_>) -> Result<bool, ReportError> {
+    let mut evidence: Vec<CopyRef> = Vec::new();
+    for picture in row.pictures {
+        if let Some(sha256) = &picture.copy_sha256 {
+            evidence.push(CopyRef { sha256: sha256.clone(), captured_at: picture.captured_at });
+        }
+    }
+    let result = sqlx::query(
+        "INSERT INTO outbox (case_id, kind, key, body, evidence, added_at_ms, next_at_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+    )
+    .bind(row.case_id)
+    .bind(row.kind.name())
+    .bind(row.key)
+    .bind(row.body)
+    .bind(write_json("evidence list", &evidence)?)
+    .bind(row.now_ms)
+    .bind(row.now_ms)
+    .execute(tx)
+    .await
+    .map_err(ReportError::store("add to the outbox"))?;
+    Ok(result.rows_affected() == 1)
+}
+
+type RowFields = (i64, String, String, String, String, String, i64, i64);
+type EntryFields = (i64, String, String, String, i64, i64, i64, Option<String>);
+
+impl Store {
+    /// The first row of each case that may be told now or later, soonest first. A case's row must be done
+    /// before its sightings; a dead sighting does not hold up the ones behind it.
+    pub(crate) async fn outbox_heads(&self, limit: u32) -> Result<Vec<OutboxRow>, ReportError> {
+        let rows: Vec<RowFields> = sqlx::query_as(
+            "SELECT seq, case_id, kind, key, body, evidence, attempts, next_at_ms FROM outbox AS o
+             WHERE state = 'pending' AND NOT EXISTS (
+               SELECT 1 FROM outbox AS e WHERE e.case_id = o.case_id AND e.seq < o.seq
+               AND e.state <> 'done' AND (e.state = 'pending' OR e.kind = 'case'))
+             ORDER BY next_at_ms, seq LIMIT ?",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(ReportError::store("read the outbox"))?;
+        rows.into_iter()
+            .map(|(seq, case_id, kind, key, body, evidence, attempts, next_at_ms)| {
+                Ok(OutboxRow {
+                    seq,
+                    case_id,
+                    kind: OutboxKind::from_name(&kind),
+                    key,
+                    body,
+                    evidence: read_json("evidence list", &evidence)?,
+                    attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                    next_at_ms,
+                })
+            })
+            .collect()
+    }
+
+    /// The desk has it.
+    pub(crate) async fn settle_done(&self, seq: i64) -> Result<(), ReportError> {
+        sqlx::query("UPDATE outbox SET state = 'done', last_error = NULL WHERE seq = ?")
+            .bind(seq)
+            .execute(&self.pool)
+            .await
+            .map_err(ReportError::store("settle a row"))?;
+        Ok(())
+    }
+
+    /// Again at `next_at_ms`.
+    pub(crate) async fn settle_retry(
+        &self,
+        seq: i64,
+        next_at_ms: i64,
+        reason: &str,
+    ) -> Result<(), ReportError> {
+        sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_at_ms = ?, last_error = ? WHERE seq = ?")
+            .bind(next_at_ms)
+            .bind(reason)
+            .bind(seq)
+            .execute(&self.pool)
+            .await
+            .map_err(ReportError::store("put a row off"))?;
+        Ok(())
+    }
+
+    /// Never again by itself.
+    pub(crate) async fn settle_dead(&self, seq: i64, reason: &str) -> Result<(), ReportError> {
+        sqlx::query(
+            "UPDATE outbox SET state = 'dead', attempts = attempts + 1, last_error = ? WHERE seq = ?",
+        )
+        .bind(reason)
+        .bind(seq)
+        .execute(&self.pool)
+        .await
+        .map_err(ReportError::store("bury a row"))?;
+        Ok(())
+    }
+
+    /// The desk has closed the case: the sighting is settled, and no finding joins the case any more.
+    pub(crate) async fn settle_case_closed(
+        &self,
+        seq: i64,
+        case_id: &str,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<(), ReportError> {
+        let mut tx = self.begin().await?;
+        close_case(&mut tx, case_id, now_ms).await?;
+        sqlx::query("UPDATE outbox SET state = 'done', last_error = ? WHERE seq = ?")
+            .bind(reason)
+            .bind(seq)
+            .execute(&mut *tx)
+            .await
+            .map_err(ReportError::store("settle a row"))?;
+        finish(tx).await
+    }
+
+    /// No pending row waits longer than until `latest_ms`: the clock may have been set back meanwhile.
+    pub(crate) async fn bring_forward(&self, latest_ms: i64) -> Result<(), ReportError> {
+        sqlx::query("UPDATE outbox SET next_at_ms = ?1 WHERE state = 'pending' AND next_at_ms > ?1")
+            .bind(latest_ms)
+            .execute(&self.pool)
+            .await
+            .map_err(ReportError::store("bring the outbox forward"))?;
+        Ok(())
+    }
+
+    /// Rows in one state, or all, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn outbox(&self, state: Option<OutboxState>) -> Result<Vec<OutboxEntry>, ReportError> {
+        let rows: Vec<EntryFields> = sqlx::query_as(
+            "SELECT seq, case_id, kind, state, attempts, added_at_ms, next_at_ms, last_error FROM outbox
+             WHERE ?1 IS NULL OR state = ?1 ORDER BY seq",
+        )
+        .bind(state.map(OutboxState::name))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(ReportError::store("list the outbox"))?;
+        let entry = |(seq, case_id, kind, state, attempts, added, next, last_error): EntryFields| OutboxEntry {
+            seq,
+            case_id,
+            kind: OutboxKind::from_name(&kind),
+            state: OutboxState::from_name(&state),
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+            added_at: Timestamp::from_millis(added),
+            next_at: Timestamp::from_millis(next),
+            last_error,
+        };
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// Makes dead rows pending and due again. Returns how many.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn retry_dead(&self, which: Retry, now: Timestamp) -> Result<u64, ReportError> {
+        let seq = match which {
+            Retry::All => None,
+            Retry::Seq(seq) => Some(seq),
+        };
+        let result = sqlx::query(
+            "UPDATE outbox SET state = 'pending', attempts = 0, next_at_ms = ?1
+             WHERE state = 'dead' AND (?2 IS NULL OR seq = ?2)",
+        )
+        .bind(now.as_millis())
+        .bind(seq)
+        .execute(&self.pool)
+        .await
+        .map_err(ReportError::store("retry dead rows"))?;
+        Ok(result.rows_affected())
+    }
+
+    /// How many rows are in which state.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn outbox_counts(&self) -> Result<OutboxCounts, ReportError> {
+        let rows: Vec<(String, i64, i64)> =
+            sqlx::query_as("SELECT state, count(*), min(added_at_ms) FROM outbox GROUP BY state")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(ReportError::store("count the outbox"))?;
+        let mut counts = OutboxCounts::default();
+        for (state, count, oldest_ms) in rows {
+            let count = count.unsigned_abs();
+            match OutboxState::from_name(&state) {
+                OutboxState::Pending => {
+                    counts.pending = count;
+                    counts.oldest_pending_at = Some(Timestamp::from_millis(oldest_ms));
+                }
+                OutboxState::Done => counts.done = count,
+                OutboxState::Dead => counts.dead = count,
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,312 @@
+//! The evidence vault: originals that never leave, masked copies that may, manifests that tie them to cases.
+//!
+//! ```text
+//! originals/<yyyy-mm-dd>/<sha256>.jpg   as the camera saw it; nothing here reads these back to send them
+//! copies/<yyyy-mm-dd>/<sha256>.jpg      masked; what the poster uploads
+//! cases/<case_id>.json                  which files belong to which case, with model and configuration hashes
+//! staged/<camera>/<spot>.*              first frames of candidates (see `staging`)
+//! tmp/                                  half-written files; emptied at open
+//! ```
+//!
+//! In: encoded pictures; what goes under `copies` is a [`MaskedJpeg`] by type. Out: durable files: written
+//! beside, flushed, renamed, the folder flushed. Never: a changed or overwritten picture. Days are UTC
+//! days of capture, so that a retention rule can work on whole folders.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use calib::time::Timestamp;
+use logic::case::{Evidence, EvidenceRole, ModelRef};
+use logic::look::CameraId;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ReportError;
+use crate::hash::Sha256Hex;
+use crate::mask::MaskedJpeg;
+use crate::picture::Jpeg;
+
+/// Folders hold faces and plates in the clear: for the service's own user only.
+const FOLDER_MODE: u32 = 0o700;
+/// Longest camera id in bytes; file systems take 255 for one name.
+const CAMERA_NAME_BYTES_MAX: usize = 200;
+
+/// One picture of a case: the original, and the masked copy where there is one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultRecord {
+    /// What it shows.
+    pub role: EvidenceRole,
+    /// Who took it.
+    pub camera: CameraId,
+    /// When.
+    pub captured_at: Timestamp,
+    /// The untouched frame that the copy comes from (crop and annotated name the whole frame).
+    pub original_sha256: Sha256Hex,
+    /// The masked copy; `None` where it could not be masked and so does not leave.
+    pub copy_sha256: Option<Sha256Hex>,
+    /// How many head and plate regions were masked in the copy.
+    pub masked_regions: usize,
+    /// Which model saw it.
+    pub model: ModelRef,
+    /// SHA-256 of the camera file in force, lower-case hex.
+    pub config_sha256: String,
+}
+
+impl VaultRecord {
+    /// What the case says of it; `None` where there is no copy to show.
+    pub fn leaving(&self) -> Option<Evidence> {
+        let sha256 = self.copy_sha256.as_ref()?.to_string();
+        Some(Evidence {
+            role: self.role,
+            uri: format!("/api/v1/evidence/{sha256}"),
+            sha256,
+            captured_at: self.captured_at,
+            masked: true,
+        })
+    }
+}
+
+/// `cases/<case_id>.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Which case.
+    pub case_id: String,
+    /// Its pictures, oldest first.
+    pub pictures: Vec<VaultRecord>,
+}
+
+/// A masked copy read back to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyRead {
+    /// The bytes, checked against their hash.
+    Good(Vec<u8>),
+    /// There is no such file.
+    Missing,
+    /// The bytes are not those that the name stands for.
+    Damaged,
+}
+
+/// The folder.
+#[derive(Debug)]
+pub struct Vault {
+    folder: PathBuf,
+    temp_number: AtomicU64,
+}
+
+impl Vault {
+    /// Opens or makes the folder and throws away half-written files. The caller holds the folder's lock.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn open(folder: &Path) -> Result<Self, ReportError> {
+        let vault = Self { folder: folder.to_owned(), temp_number: AtomicU64::new(0) };
+        for part in ["originals", "copies", "cases", "staged", "tmp"] {
+            make_folder(&folder.join(part))?;
+        }
+        let temp = folder.join("tmp");
+        for entry in fs::read_dir(&temp).map_err(ReportError::disk("list", &temp))? {
+            let path = entry.map_err(ReportError::disk("list", &temp))?.path();
+            fs::remove_file(&path).map_err(ReportError::disk("remove", &path))?;
+        }
+        Ok(vault)
+    }
+
+    /// Keeps an original.
+    ///
+    /// # Errors
+    /// The disk's, or a time outside the calendar.
+    pub fn put_original(&self, jpeg: &Jpeg, captured_at: Timestamp) -> Result<(), ReportError> {
+        self.put(self.path_of("originals", &jpeg.sha256, captured_at)?, &jpeg.bytes)
+    }
+
+    /// Keeps a masked copy.
+    ///
+    /// # Errors
+    /// The disk's, or a time outside the calendar.
+    pub fn put_copy(&self, copy: &MaskedJpeg, captured_at: Timestamp) -> Result<(), ReportError> {
+        self.put(self.path_of("copies", &copy.jpeg().sha256, captured_at)?, &copy.jpeg().bytes)
+    }
+
+    /// Reads a masked copy, to send it.
+    ///
+    /// # Errors
+    /// The disk's, other than that the file is not there.
+    pub fn read_copy(&self, sha256: &Sha256Hex, captured_at: Timestamp) -> Result<CopyRead, ReportError> {
+        let path = self.path_of("copies", sha256, captured_at)?;
+        match fs::read(&path) {
+            Ok(bytes) if Sha256Hex::of(&bytes) == *sha256 => Ok(CopyRead::Good(bytes)),
+            Ok(_) => Ok(CopyRead::Damaged),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(CopyRead::Missing),
+            Err(e) => Err(ReportError::disk("read", &path)(e)),
+        }
+    }
+
+    /// Writes a case's manifest in place of the one before.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn put_manifest(&self, manifest: &Manifest) -> Result<(), ReportError> {
+        let json = serde_json::to_vec_pretty(manifest)
+            .map_err(|source| ReportError::NoJson { what: "manifest", source })?;
+        self.write_durably(&self.folder.join("cases").join(format!("{}.json", manifest.case_id)), &json)
+    }
+
+    /// Where the staged first frames are.
+    pub(crate) fn staged_folder(&self) -> PathBuf {
+        self.folder.join("staged")
+    }
+
+    fn path_of(&self, part: &str, sha256: &Sha256Hex, at: Timestamp) -> Result<PathBuf, ReportError> {
+        Ok(self.folder.join(part).join(day_of(at)?).join(format!("{sha256}.jpg")))
+    }
+
+    /// Writes a content-addressed file once.
+    fn put(&self, path: PathBuf, bytes: &[u8]) -> Result<(), ReportError> {
+        let folder = parent_of(&path);
+        make_folder(folder)?;
+        if path.exists() {
+            // Renamed before a crash, perhaps, with the folder not flushed yet.
+            return flush_folder(folder);
+        }
+        self.write_durably(&path, bytes)
+    }
+
+    /// Beside, flushed, renamed, the folder flushed.
+    fn write_durably(&self, path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+        let temp = self.write_temp(bytes, |file| file.sync_all())?;
+        fs::rename(&temp, path).map_err(ReportError::disk("rename to", path))?;
+        flush_folder(parent_of(path))
+    }
+
+    /// Whole or not at all after a crash of the process; after a power cut it may be torn, so only for
+    /// files whose hash is written down elsewhere and whose loss is bearable.
+    pub(crate) fn write_quickly(&self, path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+        let temp = self.write_temp(bytes, |_| Ok(()))?;
+        fs::rename(&temp, path).map_err(ReportError::disk("rename to", path))
+    }
+
+    fn write_temp(
+        &self,
+        bytes: &[u8],
+        flush: impl FnOnce(&File) -> std::io::Result<()>,
+    ) -> Result<PathBuf, ReportError> {
+        let number = self.temp_number.fetch_add(1, Ordering::Relaxed);
+        let temp = self.folder.join("tmp").join(number.to_string());
+        let written = File::create(&temp).and_then(|mut file| {
+            file.write_all(bytes)?;
+            flush(&file)
+        });
+        match written {
+            Ok(()) => Ok(temp),
+            Err(e) => {
+                // A full disk must not be kept full by the remains; if this fails too, open cleans up.
+                let _ = fs::remove_file(&temp);
+                Err(ReportError::disk("write", &temp)(e))
+            }
+        }
+    }
+}
+
+/// A camera's id as a folder's name.
+///
+/// # Errors
+/// Anything that a path could be built of: separators, a leading dot, control characters.
+pub(crate) fn folder_name(camera: &CameraId) -> Result<&str, ReportError> {
+    let name = camera.as_str();
+    let good = !name.is_empty()
+        && name.len() <= CAMERA_NAME_BYTES_MAX
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if good { Ok(name) } else { Err(ReportError::CameraName(name.to_owned())) }
+}
+
+/// The UTC day, `yyyy-mm-dd`.
+fn day_of(at: Timestamp) -> Result<String, ReportError> {
+    let text = at.to_string();
+    let is_day = |day: &&str| {
+        day.bytes().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { b == b'-' } else { b.is_ascii_digit() })
+    };
+    match text.get(..10).filter(is_day) {
+        Some(day) => Ok(day.to_owned()),
+        None => Err(ReportError::NoCalendarDay(at.as_millis())),
+    }
+}
+
+fn parent_of(path: &Path) -> &Path {
+    path.parent().expect("every path of the vault lies in one of its folders")
+}
+
+/// Makes the folder and those above it, and flushes the one above so that it is found after a power cut.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), ReportError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(FOLDER_MODE)
+        .create(folder)
+        .map_err(ReportError::disk("make", folder))?;
+    folder.parent().map_or(Ok(()), flush_folder)
+}
+
+fn flush_folder(folder: &Path) -> Result<(), ReportError> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(ReportError::disk("flush", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::mask;
+    use crate::picture::Picture;
+    use crate::picture::tests::Frame;
+
+    fn at() -> Timestamp {
+        "2026-07-01T23:30:00Z".parse().unwrap()
+    }
+
+    fn copy() -> MaskedJpeg {
+        mask(&Picture::from_yuv(&Frame::new(32, 32, 0).view()).unwrap(), &[]).unwrap().to_jpeg().unwrap()
+    }
+
+    #[test]
+    fn copies_come_back_and_damage_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let vault = Vault::open(dir.path()).unwrap();
+        let copy = copy();
+        let sha = &copy.jpeg().sha256;
+        assert_eq!(vault.read_copy(sha, at()).unwrap(), CopyRead::Missing);
+        vault.put_copy(&copy, at()).unwrap();
+        vault.put_copy(&copy, at()).unwrap();
+        assert_eq!(vault.read_copy(sha, at()).unwrap(), CopyRead::Good(copy.jpeg().bytes.to_vec()));
+        fs::write(dir.path().join(format!("copies/2026-07-01/{sha}.jpg")), b"other").unwrap();
+        assert_eq!(vault.read_copy(sha, at()).unwrap(), CopyRead::Damaged);
+        assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn half_written_files_go_at_open() {
+        let dir = tempfile::tempdir().unwrap();
+        Vault::open(dir.path()).unwrap();
+        fs::write(dir.path().join("tmp/7"), b"half").unwrap();
+        Vault::open(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn names_that_are_paths_are_refused() {
+        for bad in ["", "..", ".hidden", "a/b", "a\\b", "a b", "a\n", "a\0"] {
+            assert!(folder_name(&CameraId::new(bad)).is_err(), "{bad:?}");
+        }
+        for good in ["ls-012", "demo_1.sub", "东门-3"] {
+            assert_eq!(folder_name(&CameraId::new(good)).unwrap(), good);
+        }
+    }
+
+    #[test]
+    fn days_are_utc_days() {
+        assert_eq!(day_of(at()).unwrap(), "2026-07-01");
+        assert!(day_of(Timestamp::from_millis(i64::MAX)).is_err());
+    }
+}
