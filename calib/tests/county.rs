@@ -19,11 +19,12 @@ const MANAGEMENT: &str = include_str!("../example-county/management-grids.geojso
 const SIZE_M: (f64, f64) = (4_800.0, 3_000.0);
 
 fn unit() -> GridLayer {
-    GridLayer::parse("unit", UNIT, LayerKind::Unit { profile: CodeProfile::Digits15 }).unwrap()
+    GridLayer::parse("unit", UNIT, LayerKind::Unit { profile: CodeProfile::Digits15 })
+        .expect("the example is a layer")
 }
 
 fn layer(text: &str) -> GridLayer {
-    GridLayer::parse("responsibility", text, LayerKind::Responsibility).unwrap()
+    GridLayer::parse("responsibility", text, LayerKind::Responsibility).expect("the example is a layer")
 }
 
 fn streets() -> [LonLat; 5] {

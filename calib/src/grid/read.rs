@@ -54,10 +54,10 @@ pub(super) fn cells(file: &str, text: &str, kind: LayerKind) -> Result<Vec<Cell>
         } else {
             first_with.insert(code.clone(), i);
         }
-        if let (LayerKind::Unit { profile }, false) = (kind, code.is_empty()) {
-            if let Err(fault) = profile.split(&code) {
-                faults.add(&place, fault);
-            }
+        if let (LayerKind::Unit { profile }, false) = (kind, code.is_empty())
+            && let Err(fault) = profile.split(&code)
+        {
+            faults.add(&place, fault);
         }
         match serde_json::from_value::<Feature>(value) {
             Ok(feature) => cells.push(cell(feature, code, &place, &mut faults)),

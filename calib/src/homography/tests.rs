@@ -176,7 +176,7 @@ fn the_stated_ellipse_holds_95_in_100() {
         let camera = Pinhole {
             height_m: 3.0 + 12.0 * random.unit(),
             pitch: (10.0 + 50.0 * random.unit()).to_radians(),
-            yaw: 6.28 * random.unit(),
+            yaw: std::f64::consts::TAU * random.unit(),
             focal_px: 1000.0 + 1000.0 * random.unit(),
         };
         let clean = camera.controls(8, &mut random);
@@ -294,11 +294,11 @@ fn mistakes_are_named() {
         GroundMap::solve(&four).unwrap_err(),
         HomographyError::AboveHorizon { .. } | HomographyError::Mirrored
     ));
-    insta_like_text(&HomographyError::Collinear { space: ControlSpace::Ground, left_out: Some(2) });
+    says_which_point(&HomographyError::Collinear { space: ControlSpace::Ground, left_out: Some(2) });
 }
 
 /// The texts count points from 1.
-fn insta_like_text(error: &HomographyError) {
+fn says_which_point(error: &HomographyError) {
     assert!(
         error.to_string().starts_with("all control points but point 3 lie on one line on the ground"),
         "{error}"
