@@ -1,1 +1,294 @@
+//! The real weights: decoding against the plain way on the same session, batches, and every refusal.
+//!
+//! These need `libonnxruntime.so` (`make runtime`) and fail with the loader's message where it is missing.
 
+use std::path::PathBuf;
+
+use calib::class::Class;
+use calib::space::ImageBox;
+
+use super::*;
+use crate::testing::{Picture, city_nano};
+
+fn runtime() -> Runtime {
+    match Runtime::load(None) {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn manifest() -> Manifest {
+    Manifest::load(&city_nano()).unwrap()
+}
+
+fn detector(change: impl Fn(&mut Manifest)) -> Detector {
+    let mut manifest = manifest();
+    change(&mut manifest);
+    Detector::open(&runtime(), manifest, 1).unwrap()
+}
+
+/// Something to look at: a bright street, dark boxes on it, stripes and a disc.
+fn street(size: [usize; 2], shift: usize) -> Picture {
+    Picture::from_rgb(size, |x, y| {
+        let (x, y) = (x * 640 / size[0] + shift, y * 360 / size[1]);
+        let disc = x.abs_diff(420).pow(2) + y.abs_diff(120).pow(2);
+        match (x, y) {
+            (100..=180, 150..=300) => [40, 45, (30 + y / 4) as u8],
+            (300..=340, 200..=340) => [180, 30, 40],
+            _ if disc < 60 * 60 => [(disc / 20) as u8, 60, 200],
+            (500..=600, 240..=330) if (x / 6 + y / 9) % 2 == 0 => [220, 220, 210],
+            (_, 0..=140) => [150, 170, 190],
+            _ => [(120 + (x * 7 + y * 13) % 23) as u8, 118, 112],
+        }
+    })
+}
+
+/// What the plain way makes of the model's output: every row, f64, no shortcuts.
+fn plain(output: &[f32], manifest: &Manifest, fit: Fit) -> Vec<(Class, f64, [f64; 4])> {
+    let mut found: Vec<(Class, f64, [f64; 4])> = Vec::new();
+    let mut rows = output.chunks(manifest.columns());
+    for &stride in &manifest.strides {
+        for y in 0..416 / stride {
+            for x in 0..416 / stride {
+                let row: Vec<f64> = rows.next().unwrap().iter().map(|&value| f64::from(value)).collect();
+                let best = (5..row.len()).rev().max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
+                let (class, score) = (manifest.labels[best - 5].class.unwrap(), row[4] * row[best]);
+                let stride = stride as f64;
+                let (cx, cy) = ((row[0] + x as f64) * stride, (row[1] + y as f64) * stride);
+                let (w, h) = (row[2].exp() * stride, row[3].exp() * stride);
+                let corners = [cx - w / 2.0, cy - h / 2.0, cx + w / 2.0, cy + h / 2.0];
+                let shown = cut(corners, fit);
+                let area = (shown[2] - shown[0]) * (shown[3] - shown[1]) / (fit.width * fit.height) as f64;
+                if score >= f64::from(manifest.labels[best - 5].score_min) && area > 0.0 && area <= 0.9 {
+                    found.push((class, score, corners));
+                }
+            }
+        }
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut kept: Vec<(Class, f64, [f64; 4])> = Vec::new();
+    for this in found {
+        if kept
+            .iter()
+            .all(|better| better.0 != this.0 || overlap(better.2, this.2) <= f64::from(manifest.nms_iou))
+        {
+            kept.push(this);
+        }
+    }
+    kept.into_iter().map(|(class, score, corners)| (class, score, cut(corners, fit))).collect()
+}
+
+fn cut([x0, y0, x1, y1]: [f64; 4], fit: Fit) -> [f64; 4] {
+    let (w, h) = (fit.width as f64, fit.height as f64);
+    [x0.clamp(0.0, w), y0.clamp(0.0, h), x1.clamp(0.0, w), y1.clamp(0.0, h)]
+}
+
+fn overlap(a: [f64; 4], b: [f64; 4]) -> f64 {
+    let shared = (a[2].min(b[2]) - a[0].max(b[0])).max(0.0) * (a[3].min(b[3]) - a[1].max(b[1])).max(0.0);
+    shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+}
+
+#[test]
+fn boxes_equal_those_of_the_plain_way() {
+    // Low thresholds, so that there is much to decode and to suppress.
+    let mut detector =
+        detector(|manifest| manifest.labels.iter_mut().for_each(|label| label.score_min = 1e-4));
+    for size in [[1280, 720], [500, 640]] {
+        let picture = street(size, 0);
+        let found = detector.detect(&[picture.view()]).unwrap().remove(0);
+        let fits = detector.write(&[picture.view()], 0).unwrap();
+        let plane = detector.plane();
+        let Detector { session, manifest, tensor, .. } = &mut detector;
+        let run = session::run(session, manifest, 1, &tensor[..plane], |output| {
+            Ok(plain(output, manifest, fits[0]))
+        });
+        let wanted = run.unwrap();
+        println!("{} boxes compared", wanted.len());
+        assert!(wanted.len() >= 5, "only {} boxes to compare", wanted.len());
+        assert_eq!(found.len(), wanted.len());
+        for (found, (class, score, [x0, y0, x1, y1])) in found.iter().zip(wanted) {
+            assert_eq!(found.class, class);
+            assert!((f64::from(found.score) - score).abs() < 1e-5);
+            let (w, h) = (fits[0].width as f32, fits[0].height as f32);
+            let ImageBox { x0: a, y0: b, x1: c, y1: d } = found.bounds;
+            for (found, wanted) in [(a * w, x0), (b * h, y0), (c * w, x1), (d * h, y1)] {
+                assert!((f64::from(found) - wanted).abs() < 1e-3, "{found} for {wanted} pixels");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_gives_what_its_pictures_give_one_by_one() {
+    let mut detector =
+        detector(|manifest| manifest.labels.iter_mut().for_each(|label| label.score_min = 0.05));
+    let pictures: Vec<Picture> =
+        (0..BATCH_MAX + 3).map(|at| street([[640, 360], [352, 288], [1920, 1080]][at % 3], at * 9)).collect();
+    let views: Vec<YuvView<'_>> = pictures.iter().map(Picture::view).collect();
+    let together = detector.detect(&views).unwrap();
+    assert_eq!(together.len(), views.len());
+    assert!(together.iter().any(|look| !look.is_empty()));
+    for (view, look) in views.iter().zip(&together) {
+        let alone = detector.detect(std::slice::from_ref(view)).unwrap().remove(0);
+        assert_eq!(alone.len(), look.len());
+        for (alone, look) in alone.iter().zip(look) {
+            assert_eq!(alone.class, look.class);
+            assert!(alone.bounds.iou(&look.bounds) > 0.999 && (alone.score - look.score).abs() < 1e-4);
+        }
+        assert!(look.is_sorted_by(|a, b| a.score >= b.score));
+    }
+    assert_eq!(detector.detect(&[]).unwrap(), Vec::<Vec<Detection>>::new());
+}
+
+#[test]
+fn an_unreadable_picture_is_named_and_the_next_batch_is_fine() {
+    let mut detector = detector(|_| {});
+    let (good, bad) = (street([640, 360], 0), street([4, 360], 0));
+    let views: Vec<YuvView<'_>> =
+        (0..BATCH_MAX + 2).map(|at| if at == 9 { bad.view() } else { good.view() }).collect();
+    let error = detector.detect(&views).unwrap_err();
+    assert!(matches!(error, ModelError::Picture { index: 9, width: 4, height: 360, .. }), "{error}");
+    assert_eq!(detector.detect(&views[..9]).unwrap().len(), 9);
+}
+
+/// A copy of the default model with its manifest and weights changed; the manifest's sum follows the weights.
+fn changed(text: impl Fn(String) -> String, weights: impl Fn(&mut Vec<u8>)) -> tempfile::TempDir {
+    use sha2::{Digest, Sha256};
+    let folder = tempfile::tempdir().unwrap();
+    let model = manifest();
+    let mut bytes = std::fs::read(model.weights()).unwrap();
+    weights(&mut bytes);
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let manifest = std::fs::read_to_string(model.file()).unwrap().replace(model.sha256(), &sha256);
+    std::fs::write(folder.path().join("manifest.toml"), text(manifest)).unwrap();
+    std::fs::write(folder.path().join("city_nano.onnx"), bytes).unwrap();
+    std::fs::copy(&model.licence().file, folder.path().join("LICENSE-YOLOX.txt")).unwrap();
+    folder
+}
+
+fn only_problem(folder: &tempfile::TempDir) -> Problem {
+    let problems = check(&runtime(), folder.path());
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.into_iter().next().unwrap()
+}
+
+#[test]
+fn a_sound_model_has_no_problems() {
+    assert_eq!(check(&runtime(), &city_nano()), []);
+}
+
+#[test]
+fn a_manifest_that_the_model_contradicts_is_refused() {
+    let faults = [
+        ("name = \"images\"", "name = \"image\"", "input.name", "\"images\""),
+        ("name = \"output\"", "name = \"boxes\"", "output.name", "\"output\""),
+        ("size = [416, 416]", "size = [640, 640]", "input.size", "640"),
+        ("batch = \"dynamic\"", "batch = \"static\"", "batch", "free"),
+        // A label less: the declared output is free in every dimension, so the first run shows it.
+        ("\"bench\",\n", "\n", "output", "22"),
+    ];
+    for (from, to, key, says) in faults {
+        let text = |text: String| {
+            text.replacen(from, to, 1).replacen("bench = \"bench\"\n", "", usize::from(key == "output"))
+        };
+        let folder = changed(text, |_| {});
+        let problems = check(&runtime(), folder.path());
+        assert!(
+            problems.iter().any(|problem| problem.key == key && problem.says.contains(says)),
+            "{to}: {problems:#?}"
+        );
+    }
+}
+
+#[test]
+fn weights_that_are_not_those_meant_are_refused() {
+    let folder = changed(|text| text, |_| {});
+    std::fs::write(folder.path().join("city_nano.onnx"), b"something else").unwrap();
+    let problem = only_problem(&folder);
+    assert_eq!(problem.key, "sha256");
+    assert!(problem.says.contains("city_nano.onnx"), "{problem}");
+}
+
+#[test]
+fn weights_that_cannot_be_loaded_are_refused() {
+    let cut_off = changed(|text| text, |weights| weights.truncate(weights.len() / 2));
+    let problem = only_problem(&cut_off);
+    assert_eq!(problem.key, "weights");
+    assert!(problem.says.contains("cannot load") && problem.mend.contains("export"), "{problem}");
+
+    // The opset's version, `opset_import { version: 13 }`, at the file's end.
+    let too_new = changed(
+        |text| text,
+        |weights| {
+            let field = [0x42, 0x02, 0x10, 0x0d];
+            let at = weights.windows(field.len()).rposition(|window| window == field).expect("opset 13");
+            weights[at + 3] = 0x7f;
+        },
+    );
+    let problem = only_problem(&too_new);
+    assert_eq!(problem.key, "weights");
+    assert!(problem.says.to_lowercase().contains("opset") && problem.mend.contains("opset"), "{problem}");
+}
+
+#[test]
+fn broken_numbers_in_the_weights_are_refused() {
+    // Bytes of ones are NaN at any alignment; the middle of the file is weights.
+    let broken = changed(
+        |text| text,
+        |weights| {
+            let middle = weights.len() / 2;
+            weights[middle..middle + 64].fill(0xff);
+        },
+    );
+    let problem = only_problem(&broken);
+    assert_eq!(problem.key, "output");
+    assert!(problem.says.contains("NaN"), "{problem}");
+}
+
+/// Third-party pictures that lie beside a developer's checkout and are not part of the repository.
+fn shared_pictures() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no pictures at {}", folder.display());
+    None
+}
+
+fn look_at(detector: &mut Detector, file: &Path) -> Vec<Detection> {
+    let rgb = image::open(file).unwrap().to_rgb8();
+    let size = [rgb.width() as usize, rgb.height() as usize];
+    let picture = Picture::from_rgb(size, |x, y| rgb.get_pixel(x as u32, y as u32).0);
+    detector.detect(&[picture.view()]).unwrap().remove(0)
+}
+
+#[test]
+fn garbage_is_found_on_most_photographs_that_show_it() {
+    let Some(folder) = shared_pictures() else { return };
+    let mut detector = detector(|_| {});
+    let mut labels: Vec<PathBuf> = std::fs::read_dir(folder.join("garbage/labels"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    labels.sort();
+    let shows =
+        |label: &PathBuf| std::fs::read_to_string(label).unwrap().lines().any(|line| line.starts_with("0 "));
+    let chosen: Vec<PathBuf> = labels.into_iter().step_by(7).filter(shows).take(30).collect();
+    let found = chosen.iter().filter(|label| {
+        let name = label.with_extension("jpg");
+        let file = folder.join("garbage/images").join(name.file_name().unwrap());
+        look_at(&mut detector, &file).iter().any(|seen| seen.class == Class::Garbage)
+    });
+    let found = found.count();
+    println!("garbage found on {found} of {} photographs", chosen.len());
+    assert!(chosen.len() >= 20 && found * 10 >= chosen.len() * 7, "{found} of {}", chosen.len());
+}
+
+#[test]
+fn the_rendered_street_shows_its_umbrella_and_heap() {
+    let Some(folder) = shared_pictures() else { return };
+    let look = look_at(&mut detector(|_| {}), &folder.join("render/street.png"));
+    let best = |class: Class| look.iter().find(|seen| seen.class == class).map_or(0.0, |seen| seen.score);
+    println!("umbrella {:.2}, garbage {:.2}", best(Class::Umbrella), best(Class::Garbage));
+    assert!(best(Class::Umbrella) >= 0.6 && best(Class::Garbage) >= 0.55);
+}

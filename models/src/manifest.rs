@@ -1,6 +1,6 @@
 //! The manifest of a model: TOML in, checked values out.
 //!
-//! In two stages: [`Raw`] is what somebody wrote, [`Manifest`] cannot be wrong in itself. All mistakes are
+//! In two stages: `Raw` is what somebody wrote, [`Manifest`] cannot be wrong in itself. All mistakes are
 //! reported at once, each with its key and the mend. Whether the weights are what the manifest says is for
 //! [`crate::Detector::open`]; here they are only found and seen to lie in the manifest's own folder.
 

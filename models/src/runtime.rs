@@ -30,6 +30,7 @@ static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 #[derive(Debug, Clone)]
 pub struct Runtime {
     path: PathBuf,
+    version: String,
     environment: Environment,
 }
 
@@ -62,16 +63,10 @@ impl Runtime {
         Ok(loaded.insert(runtime).clone())
     }
 
-    /// The library's version such as `1.32.0`, as far as its build information or its file name tells it.
+    /// The library's version such as `1.32.0`, as far as its file's name tells it (`ort` shows only that it is
+    /// new enough, and the build information of released libraries does not hold it).
     pub fn version(&self) -> &str {
-        let info = ort::info();
-        let branch = info.split("git-branch=").nth(1).and_then(|rest| rest.split(',').next()).unwrap_or("");
-        let by_branch = branch.strip_prefix("rel-").unwrap_or(branch);
-        if by_branch.starts_with(|first: char| first.is_ascii_digit()) {
-            return by_branch;
-        }
-        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        name.strip_prefix("libonnxruntime.so.").unwrap_or("unknown")
+        &self.version
     }
 
     /// The file it was loaded from; a bare name where the system's loader found it.
@@ -155,7 +150,20 @@ fn open(path: &Path) -> Result<Runtime, ModelError> {
         .with_telemetry(false)
         .build()
         .map_err(|error| unusable(error.to_string()))?;
-    Ok(Runtime { path: path.to_owned(), environment })
+    let real = path.canonicalize().ok().or_else(mapped).unwrap_or_default();
+    let name = real.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let version = name.strip_prefix("libonnxruntime.so.").filter(|version| version.contains('.'));
+    let version = version.map_or_else(|| format!("1.{MINOR_VERSION_MIN} or later"), str::to_owned);
+    Ok(Runtime { path: path.to_owned(), version, environment })
+}
+
+/// The library's file as the kernel has it mapped, for one that the system's loader found.
+fn mapped() -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let file = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    file.map(PathBuf::from).find(|file| {
+        file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(LIBRARY))
+    })
 }
 
 fn reason(error: &ort::LoadDynamicError) -> String {

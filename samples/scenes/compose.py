@@ -65,6 +65,8 @@ class Actors:
 
     def __init__(self, folder, spec, meta):
         self.folder, self.spec, self.meta, self.cache = folder, spec, meta, {}
+        ground, px = zip(*meta["ground"])
+        self.image_from_ground = cv2.findHomography(np.array(ground, float), np.array(px, float))[0]
 
     def at(self, t):
         """[(sprite, metres behind the wanted place)] on the picture at t, the farthest first."""
@@ -88,27 +90,23 @@ class Actors:
         return self.cache[s["file"]]
 
 
-def slide(s, metres, have):
+def slide(s, metres, have, image_from_ground):
     """Pixels to shift a sprite so that it stands `metres` further along its track."""
     i = have.index(s)
-    j = i + 1 if (metres > 0 and i + 1 < len(have)) or i == 0 else i - 1
-    if j >= len(have):
+    o, sign = (have[i + 1], 1) if i + 1 < len(have) else (have[i - 1], -1)
+    whole = 2 < s["body"][0] and s["body"][2] < W - 2 and s["body"][3] < H - 2
+    if len(have) < 2 or not whole:  # a sprite cut by the picture's edge would show the cut
         return 0, 0
-    o = have[j]
-    d = o["walked"] - s["walked"]
-    # the body box moves evenly between neighbours but for the limbs: take its middle and foot
-    mid = [(b["body"][0] + b["body"][2]) / 2 for b in (s, o)]
-    foot = [b["body"][3] for b in (s, o)]
-    inside = all(2 < b["body"][0] and b["body"][2] < W - 2 and b["body"][3] < H - 2 for b in (s, o))
-    if not inside:
-        return 0, 0
-    return round((mid[1] - mid[0]) * metres / d), round((foot[1] - foot[0]) * metres / d * .5)
+    here = np.array(s["at"])
+    along = (np.array(o["at"]) - here) * sign / abs(o["walked"] - s["walked"])
+    p = cv2.perspectiveTransform(np.array([[here, here + along * metres]]), image_from_ground)[0]
+    return tuple(round(float(v)) for v in p[1] - p[0])
 
 
 def put(frame, depth, actors, item, cloud):
     s, metres, have = item
     rgb, a = actors.picture(s)
-    dx, dy = slide(s, metres, have)
+    dx, dy = slide(s, metres, have, actors.image_from_ground)
     x0, y0 = s["box"][0] + dx, s["box"][1] + dy
     x1, y1 = min(W, x0 + a.shape[1]), min(H, y0 + a.shape[0])
     cx, cy = max(0, -x0), max(0, -y0)
@@ -174,7 +172,7 @@ class Camera:
         n = tile[y:y + H, x:x + W]
         y, x = self.rnd.integers(64, size=2)
         c = self.chroma[self.rnd.integers(4)][y:y + H, x:x + W]
-        im += (n * 1.5)[..., None] + c * .8
+        im += (n * 2.0)[..., None] + c * .8
         return np.clip(im + .5, 0, 255).astype(np.uint8)
 
 
@@ -182,7 +180,7 @@ def encoder(path):
     return subprocess.Popen(
         ["ffmpeg", "-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{W}x{H}", "-r", str(plan.FPS),
          "-i", "-", "-an", "-c:v", "libx264", "-profile:v", "main", "-preset", "medium", "-threads", "2", "-pix_fmt", "yuv420p", "-g", "20", "-keyint_min", "20",
-         "-sc_threshold", "0", "-bf", "0", "-flags", "+cgop", "-crf", "27", "-maxrate", "520k", "-bufsize", "1600k", "-x264-params",
+         "-sc_threshold", "0", "-bf", "0", "-flags", "+cgop", "-crf", "27", "-maxrate", "480k", "-bufsize", "1600k", "-x264-params",
          "ipratio=1.6:aq-mode=1", "-movflags", "+faststart", "-metadata", "title=Shirong sample scene (rendered)", path], stdin=subprocess.PIPE)
 
 

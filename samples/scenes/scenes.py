@@ -52,7 +52,7 @@ SCENES = {
             b=dict(who="woman_red", path=[(9, -1.65), (-8, -1.5)]),
             car=dict(kind="car", car=("sedan", (.55, .56, .57)), path=[(9, -4.9), (-16, -4.9)], speed=8.5)),
         vendor=True,
-        event=dict(id="stall-1", kind="street_vendor", matter="09006", what="a fruit stall under an umbrella trades on the footway"),
+        event=dict(id="stall-1", kind="street_vendor", matter="09006", what="a fruit stall under an umbrella trades on the footway", seen_by_weights=True),
         timeline=dict(states=[(0, "empty"), (10.0, "stall")],
                       actors=[("a", 2.5), ("b", 18.0), ("car", 27.0), ("a", 38.0), ("car", 47.3), ("b", 56.0), ("car", 69.0)])),
     "stall-west": dict(
@@ -63,7 +63,7 @@ SCENES = {
             b=dict(who="woman_skirt", path=[(-6.5, -1.7), (9.5, -1.5)]),
             car=dict(kind="car", car=("sedan", (.58, .58, .56)), path=[(19, -4.9), (-6.5, -4.9)], speed=8.5)),
         vendor=True,
-        event=dict(id="stall-1", kind="street_vendor", matter="09006", what="a fruit stall under an umbrella trades on the footway"),
+        event=dict(id="stall-1", kind="street_vendor", matter="09006", what="a fruit stall under an umbrella trades on the footway", seen_by_weights=True),
         timeline=dict(states=[(0, "empty"), (10.0, "stall")],
                       actors=[("b", 1.5), ("a", 16.0), ("car", 31.0), ("b", 41.0), ("car", 53.3), ("a", 61.0)])),
     "litter": dict(
@@ -73,7 +73,7 @@ SCENES = {
             a=dict(who="man_blue", path=[(-5.5, -1.2), (7.5, -1.1)]),
             b=dict(who="woman_skirt", path=[(7.0, -1.6), (-5.5, -1.5)]),
             car=dict(kind="car", car=("sedan", (.03, .05, .10)), path=[(11, -4.8), (-9, -4.8)], speed=8.0)),
-        event=dict(id="litter-1", kind="litter", matter="06010", what="bags, cartons and loose rubbish dumped on the footway and left"),
+        event=dict(id="litter-1", kind="litter", matter="06010", what="bags, cartons and loose rubbish dumped on the footway and left", seen_by_weights=True),
         timeline=dict(states=[(0, "empty"), (10.0, "heap")],
                       actors=[("b", 1.0), ("car", 15.0), ("a", 24.7), ("car", 40.3), ("b", 47.0), ("a", 63.0), ("car", 74.3)])),
     "bin": dict(
@@ -83,7 +83,7 @@ SCENES = {
         tracks=dict(
             a=dict(who="woman_red", path=[(4.2, -.9), (-5.5, -.9)]),
             b=dict(who="man_dark", path=[(-5.5, -1.5), (4.0, -1.5)])),
-        event=dict(id="bin-1", kind="overflowing_bin", matter="06042", what="a wheeled bin overflows, bags lie at its foot"),
+        event=dict(id="bin-1", kind="overflowing_bin", matter="06042", what="a wheeled bin overflows, bags lie at its foot", seen_by_weights=True),
         timeline=dict(states=[(0, "clean"), (8.0, "fuller"), (14.0, "over")],
                       actors=[("b", .5), ("a", 20.6), ("b", 37.0), ("a", 55.0), ("b", 70.0)])),
     "site": dict(
@@ -93,7 +93,8 @@ SCENES = {
             a=dict(who="worker", path=[(-5.2, -1.85), (6.5, -1.8)]),
             b=dict(who="man_white", path=[(6.6, -1.95), (-5.4, -1.9)]),
             car=dict(kind="car", car=("sedan", (.35, .03, .03)), path=[(10, -5.2), (-9, -5.2)], speed=8.0)),
-        event=dict(id="site-1", kind="construction", matter="08006", what="sand, bricks, timber, steel and an excavator arrive on the footway and stay"),
+        event=dict(id="site-1", kind="construction", matter="08006", what="sand, bricks, timber, steel and an excavator arrive on the footway and stay",
+                   seen_by_weights=True, unseen="sand, bricks, timber, steel: no class names them"),
         timeline=dict(states=[(0, "empty"), (10.0, "site")],
                       actors=[("b", 1.0), ("a", 16.0), ("car", 33.0), ("a", 42.0), ("b", 58.0), ("car", 72.3)])),
     "clean": dict(
@@ -110,7 +111,7 @@ SCENES = {
                       actors=[("a", .5), ("b", 6.5), ("car", 12.3), ("c", 18.0), ("d", 24.5), ("a", 36.0), ("c", 42.0), ("b", 51.0),
                               ("car", 50.3), ("d", 60.0), ("c", 63.0), ("car", 68.3), ("b", 73.0)])),
 }
-PARKED_CAR = dict(at=(3.4, -3.95), turn=180, kind="sedan", col=(.42, .43, .45))
+PARKED_CAR = dict(at=(3.4, -3.95), turn=180, kind="van", col=(.60, .60, .58))
 
 
 def sun_direction(scene):

@@ -35,7 +35,7 @@ impl BodyReader {
     /// The next chunk; none at the end.
     ///
     /// # Errors
-    /// 413 past the limit, 408 when nothing comes, 400 when the connection breaks.
+    /// 413 past the limit, 408 when nothing comes or the connection breaks: a sender may come again with the same.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         let declared = self.body.size_hint().lower();
         let too_large = self.bytes == 0 && usize::try_from(declared).is_ok_and(|n| n > self.bytes_max);
@@ -82,7 +82,7 @@ impl BodyReader {
                 Ok(Some(Err(error))) => {
                     tracing::debug!(%error, "a body broke off");
                     return Err(Refusal::of(
-                        StatusCode::BAD_REQUEST,
+                        StatusCode::REQUEST_TIMEOUT,
                         "cut_off",
                         "the body broke off",
                         "send it again",

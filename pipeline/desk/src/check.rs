@@ -43,12 +43,7 @@ impl Faults {
             format!("has {length} characters"),
             "write no more than 200",
         );
-        self.unless(
-            !text.chars().any(char::is_control),
-            field,
-            "has control characters",
-            "leave them out",
-        );
+        self.unless(!text.chars().any(char::is_control), field, "has control characters", "leave them out");
     }
 
     fn optional_text(&mut self, field: &str, text: Option<&String>) {
@@ -82,7 +77,8 @@ impl Faults {
     }
 
     fn key(&mut self, header: Option<&str>, key: &str) {
-        let printable = (1..=TEXT_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+        let printable =
+            (1..=TEXT_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         self.unless(
             printable,
             "idempotency_key",
@@ -178,7 +174,12 @@ pub(crate) fn case(header_key: Option<&str>, case: &Case) -> Vec<Fault> {
     );
     if let Some(linked) = &case.linked_case_id {
         faults.uuid("linked_case_id", linked);
-        faults.unless(linked != &case.case_id, "linked_case_id", "is the case itself", "link an earlier case");
+        faults.unless(
+            linked != &case.case_id,
+            "linked_case_id",
+            "is the case itself",
+            "link an earlier case",
+        );
     }
     faults.text("matter.standard_ref", &case.matter.standard_ref);
     faults.text("matter.code", &case.matter.code);
@@ -268,10 +269,13 @@ fn parameter(listing: &mut Listing, name: &str, value: &str) -> Result<(), Fault
     if value.is_empty() {
         return Ok(());
     }
-    let wrong = |mend: &str| Fault::invalid(name, format!("`{}` is not understood", value.escape_debug()), mend);
+    let wrong =
+        |mend: &str| Fault::invalid(name, format!("`{}` is not understood", value.escape_debug()), mend);
     let instant = || {
         // A `+` of an offset arrives as a space from callers that do not encode it.
-        value.parse::<Timestamp>().map_err(|_| wrong("write RFC 3339 in UTC, for instance 2026-07-01T08:30:00Z"))
+        value
+            .parse::<Timestamp>()
+            .map_err(|_| wrong("write RFC 3339 in UTC, for instance 2026-07-01T08:30:00Z"))
     };
     let text = || {
         let fine = value.chars().count() <= 2 * TEXT_CHARS_MAX && !value.chars().any(char::is_control);

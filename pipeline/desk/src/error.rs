@@ -177,7 +177,12 @@ impl From<sqlx::Error> for Refusal {
         // The writer is taken for longer than its waiting time: the caller may come back.
         if matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) {
             tracing::warn!(error = %error, "a request gave up waiting for the store");
-            return Self::of(StatusCode::SERVICE_UNAVAILABLE, "busy", "the desk is busy", "try again shortly");
+            return Self::of(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "the desk is busy",
+                "try again shortly",
+            );
         }
         // SQLITE_FULL = 13.
         let full = error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code == "13");
@@ -211,7 +216,8 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, Json(RefusalBody { errors: &self.faults })).into_response();
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"shirong desk\""));
+            headers
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"shirong desk\""));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));

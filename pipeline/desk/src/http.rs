@@ -64,6 +64,7 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/", get(page::list)),
         route(Method::GET, "/cases/{case_id}", get(page::detail)),
         route(Method::GET, "/style.css", get(page::style)),
+        route(Method::GET, "/icon.svg", get(page::icon)),
         route(Method::GET, "/livez", get(api::livez)),
         route(Method::GET, "/readyz", get(api::readyz)),
         route(Method::GET, "/metrics", get(api::metrics)),

@@ -56,7 +56,7 @@ def walk_pose(phase, look=Look()):
     s = 22 * math.cos(a)
     shoulder, elbow, spread = (-s + 3, s + 3), (20 - s * 0.4, 20 + s * 0.4), (6, 6)
     if look.load == "umbrella":
-        shoulder, elbow, spread = (-s * 0.6, 38), (18, 92), (6, 2)
+        shoulder, elbow, spread = (-s * 0.6, 22), (18, 112), (6, 2)
     return Pose((h0, h1), (k0, k1), shoulder, elbow, spread, lean=4, twist=-5 * math.cos(a))
 
 
@@ -170,9 +170,9 @@ def person(look, pose):
                 g.tube([hand, hand + Vector((0, 0, -.16))], [.008, .008], m.plain(look.load_col), n=6)
                 g.box(hand + Vector((0, 0, -.42)), (.10, .30, .26), m.plain(look.load_col, rough=.5), bevel=.03)
             if look.load == "umbrella" and i == 1:
-                top = Vector((hand.x - .05, hand.y + .02, 2.12))
+                top = Vector((hand.x - .07, hand.y - .10, 2.10))
                 g.tube([hand + Vector((0, 0, -.1)), top], [.010, .008], m.plain((.3, .3, .3), .3, 1.0), n=6)
-                canopy(top, .56, .20, [look.load_col], n=8)
+                canopy(top, .62, .30, [look.load_col, tuple(min(1, .25 + c) for c in look.load_col)], n=8)
         if look.load == "backpack":
             c = at(.2, -.19)
             g.blob(c + Vector((0, 0, -.02)), (.15, .09, .24), m.cloth(look.load_col), 3, rough=.06, knot=False)

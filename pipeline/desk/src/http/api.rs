@@ -181,7 +181,7 @@ pub(super) async fn close(
     match ended {
         Ended::Closed(case) => {
             tracing::info!(case_id = %case.case_id, "a case was closed");
-            Ok(Json(case))
+            Ok(Json(*case))
         }
         Ended::NoSuchCase => Err(Refusal::no_such_case()),
         Ended::AlreadyClosed => Err(Refusal::of(

@@ -59,6 +59,12 @@ pub(super) async fn style() -> Response {
     (headers, include_str!("style.css")).into_response()
 }
 
+/// What a browser shows in its tab.
+pub(super) async fn icon() -> Response {
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=86400")];
+    (headers, include_str!("icon.svg")).into_response()
+}
+
 fn or_sorry(page: Result<Markup, Refusal>) -> Response {
     match page {
         Ok(markup) => (StatusCode::OK, markup).into_response(),

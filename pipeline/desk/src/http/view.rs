@@ -98,10 +98,13 @@ impl List {
         let matters: Vec<_> = choices
             .matters
             .iter()
-            .map(|(standard, code, name)| (format!("{standard} {code}"), format!("{code} {name} · {standard}")))
+            .map(|(standard, code, name)| {
+                (format!("{standard} {code}"), format!("{code} {name} · {standard}"))
+            })
             .collect();
-        let grids: Vec<_> = choices.unit_grids.iter().chain(&choices.responsibility_grids).map(twice).collect();
-        let cameras: Vec<_> = choices.cameras.iter().map(twice).collect();
+        let grids: Vec<_> =
+            choices.unit_grids.iter().chain(&choices.responsibility_grids).map(|word| twice(word)).collect();
+        let cameras: Vec<_> = choices.cameras.iter().map(|word| twice(word)).collect();
         let states = [("reported", "待审核 awaiting review"), ("closed", "已结案 closed")];
         let states: Vec<_> = states.map(|(word, text)| (word.to_owned(), text.to_owned())).to_vec();
         html! {
@@ -190,8 +193,8 @@ impl List {
     }
 }
 
-fn twice(word: &String) -> (String, String) {
-    (word.clone(), word.clone())
+fn twice(word: &str) -> (String, String) {
+    (word.to_owned(), word.to_owned())
 }
 
 /// Percent-encoded for a query.
@@ -217,7 +220,7 @@ fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
                 (head)
                 title { (title) " · 市容 Shirong" }
                 link rel="stylesheet" href="/style.css";
-                link rel="icon" href="data:,";
+                link rel="icon" href="/icon.svg";
             }
             body { (body) }
         }

@@ -43,7 +43,7 @@ pub(crate) enum Seen {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// Closed now.
-    Closed(Case),
+    Closed(Box<Case>),
     /// Closed before.
     AlreadyClosed,
     /// No such case.
@@ -103,11 +103,7 @@ impl Store {
         .await?;
         if let Some(row) = known {
             let same = row.try_get::<&[u8], _>(0)? == body.bytes() && row.try_get::<&str, _>(1)? == case_id;
-            return Ok(if same {
-                Seen::Replayed(case_from_json(row.try_get(2)?)?)
-            } else {
-                Seen::KeyReused
-            });
+            return Ok(if same { Seen::Replayed(case_from_json(row.try_get(2)?)?) } else { Seen::KeyReused });
         }
         let Some((seq, mut case)) = find(&mut transaction, case_id).await? else {
             return Ok(Seen::NoSuchCase);
@@ -145,7 +141,7 @@ impl Store {
         let detail = serde_json::json!({ "reason": reason });
         log(&mut transaction, seq, "closed", &detail.to_string()).await?;
         transaction.commit().await?;
-        Ok(Ended::Closed(case))
+        Ok(Ended::Closed(Box::new(case)))
     }
 }
 

@@ -105,8 +105,7 @@ impl Store {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, sqlx::Error> {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("SELECT body, confirmed_ms, seq FROM cases WHERE TRUE");
+        let mut query = QueryBuilder::<Sqlite>::new("SELECT body, confirmed_ms, seq FROM cases WHERE TRUE");
         push_filter(&mut query, filter);
         if let Some(after) = after {
             query.push(" AND (confirmed_ms, seq) < (").push_bind(after.confirmed_ms);
@@ -135,11 +134,7 @@ impl Store {
     }
 
     /// What was done with a case, newest first, no more than `limit`.
-    pub(crate) async fn operations(
-        &self,
-        case_id: &str,
-        limit: i64,
-    ) -> Result<Vec<Operation>, sqlx::Error> {
+    pub(crate) async fn operations(&self, case_id: &str, limit: i64) -> Result<Vec<Operation>, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT l.at_ms, l.what, l.detail FROM log l JOIN cases c ON c.seq = l.case_seq
              WHERE c.case_id = ? ORDER BY l.seq DESC LIMIT ?",

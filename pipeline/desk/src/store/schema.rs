@@ -6,8 +6,7 @@ use sqlx::SqlitePool;
 use crate::error::DeskError;
 
 /// Step N brings `user_version` from N to N + 1. A step that was released is never edited.
-const STEPS: &[&str] = &[
-    "CREATE TABLE cases (
+const STEPS: &[&str] = &["CREATE TABLE cases (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     case_id TEXT NOT NULL UNIQUE,
     idempotency_key TEXT NOT NULL UNIQUE,
@@ -74,8 +73,7 @@ CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'th
 CREATE TRIGGER log_keeps_words BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL) STRICT;
-INSERT INTO heartbeat VALUES (1, 0);",
-];
+INSERT INTO heartbeat VALUES (1, 0);"];
 
 /// Brings the file to this program's version, each step in one transaction.
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), DeskError> {
@@ -129,8 +127,7 @@ mod tests {
         let pragma = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&store.writer);
         assert_eq!(pragma("PRAGMA synchronous").await.unwrap(), 2, "FULL");
         assert_eq!(pragma("PRAGMA foreign_keys").await.unwrap(), 1);
-        let mode: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
         assert_eq!(mode, "wal");
     }
 }

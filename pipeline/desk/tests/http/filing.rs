@@ -34,8 +34,8 @@ async fn a_longitude_comes_back_to_the_last_digit() {
     let folder = tempfile::tempdir().unwrap();
     let desk = serve(folder.path()).await;
     let mut sent = case(&[]);
-    sent["location"]["lon"] = json!(118.650_123_456_789_01);
-    sent["location"]["lat"] = json!(34.920_000_000_000_009);
+    sent["location"]["lon"] = json!(118.65_f64.next_up());
+    sent["location"]["lat"] = json!(34.92_f64.next_down());
     assert_eq!(desk.file(&sent).await.status, 201);
     let id = sent["case_id"].as_str().unwrap();
     assert_eq!(desk.get(&format!("/api/v1/cases/{id}")).await.body["location"], sent["location"]);
@@ -111,11 +111,31 @@ async fn every_fault_is_told_at_once() {
     fields.sort_unstable();
     fields.dedup();
     let mut wanted = vec![
-        "case_id", "linked_case_id", "state", "matter.standard_ref", "matter.code", "matter.name",
-        "confirmed_at", "last_seen", "sightings", "sources", "location.lon", "location.lat",
-        "location.crs", "location.error_m", "unit_grid.code", "unit_grid.probability",
-        "responsibility_grid", "score", "model.sha256", "config_sha256", "evidence",
-        "evidence[0].masked", "evidence[0].uri", "evidence[0].sha256", "evidence[1].sha256",
+        "case_id",
+        "linked_case_id",
+        "state",
+        "matter.standard_ref",
+        "matter.code",
+        "matter.name",
+        "confirmed_at",
+        "last_seen",
+        "sightings",
+        "sources",
+        "location.lon",
+        "location.lat",
+        "location.crs",
+        "location.error_m",
+        "unit_grid.code",
+        "unit_grid.probability",
+        "responsibility_grid",
+        "score",
+        "model.sha256",
+        "config_sha256",
+        "evidence",
+        "evidence[0].masked",
+        "evidence[0].uri",
+        "evidence[0].sha256",
+        "evidence[1].sha256",
         "evidence[2].sha256",
     ];
     wanted.sort_unstable();
@@ -198,7 +218,8 @@ async fn nothing_is_written_without_the_token() {
         (Method::POST, format!("/api/v1/cases/{id}/close")),
         (Method::PUT, format!("/api/v1/evidence/{sha}")),
     ];
-    let wrong = [None, Some("Bearer wrong".to_owned()), Some(format!("Basic {TOKEN}")), Some("Bearer".to_owned())];
+    let wrong =
+        [None, Some("Bearer wrong".to_owned()), Some(format!("Basic {TOKEN}")), Some("Bearer".to_owned())];
     for (method, path) in &writes {
         for authorization in &wrong {
             let mut request = desk.client.request(method.clone(), desk.url(path)).body("{}");

@@ -33,7 +33,8 @@ async fn a_second_camera_adds_itself_and_its_picture() {
     wanted["evidence"].as_array_mut().unwrap().push(latest);
     assert_eq!(seen.body, wanted, "the crop was there already; the score stays");
 
-    let two = sighting("2026-07-01T08:50:00Z", "ls-013", vec![piece("latest", &late, "2026-07-01T08:50:00Z")]);
+    let two =
+        sighting("2026-07-01T08:50:00Z", "ls-013", vec![piece("latest", &late, "2026-07-01T08:50:00Z")]);
     let seen = see(&desk, &filed, &two).await;
     assert_eq!(seen.body["sightings"], 3);
     assert_eq!(seen.body["sources"].as_array().unwrap().len(), 2);
@@ -42,7 +43,8 @@ async fn a_second_camera_adds_itself_and_its_picture() {
     assert_eq!(desk.get(&format!("/api/v1/evidence/{early}")).await.status, 200, "the earlier one is kept");
 
     // Delayed on its way: counts, and takes nothing back.
-    let old = sighting("2026-07-01T08:36:00Z", "ls-012", vec![piece("latest", &early, "2026-07-01T08:36:00Z")]);
+    let old =
+        sighting("2026-07-01T08:36:00Z", "ls-012", vec![piece("latest", &early, "2026-07-01T08:36:00Z")]);
     let seen = see(&desk, &filed, &old).await;
     assert_eq!((seen.status.as_u16(), &seen.body["sightings"]), (201, &json!(4)));
     assert_eq!(seen.body["last_seen"], "2026-07-01T08:50:00.000Z");
@@ -91,7 +93,8 @@ async fn what_cannot_be_counted_says_why() {
         let answer = desk.post(&format!("/api/v1/cases/{id}/sightings"), &good).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (404, "no_such_case"));
     }
-    let mut wrong = sighting("2026-07-01T08:40:00Z", "", vec![piece("crop", &sha256(b"absent"), "2026-07-01T08:40:00Z")]);
+    let mut wrong =
+        sighting("2026-07-01T08:40:00Z", "", vec![piece("crop", &sha256(b"absent"), "2026-07-01T08:40:00Z")]);
     wrong["score"] = json!(-0.1);
     wrong["evidence"][0]["masked"] = json!(false);
     let answer = see(&desk, &filed, &wrong).await;

@@ -169,7 +169,8 @@ pub(crate) fn case(evidence: &[(&str, &str)]) -> Value {
         "config_sha256": sha256(b"configuration"), "evidence": evidence,
     });
     let case: Case = serde_json::from_value(case).unwrap();
-    serde_json::to_value(case).unwrap()
+    // By its text: a value would hold the score as the f64 nearest to an f32.
+    serde_json::from_str(&serde_json::to_string(&case).unwrap()).unwrap()
 }
 
 pub(crate) fn sighting(at: &str, camera: &str, evidence: Vec<Value>) -> Value {
