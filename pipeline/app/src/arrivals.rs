@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Which camera, counted from 0.
-pub type CameraIndex = usize;
+pub(crate) type CameraIndex = usize;
 
 /// Waiting frames. When a camera's place is taken, the newer frame takes it (policy: overwrite) and the
 /// loss is counted.
-pub struct Arrivals<F> {
+pub(crate) struct Arrivals<F> {
     inner: Mutex<Inner<F>>,
     ready: Condvar,
 }
@@ -26,7 +26,7 @@ struct Inner<F> {
 
 impl<F> Arrivals<F> {
     /// Places for so many cameras.
-    pub fn new(cameras: usize) -> Self {
+    pub(crate) fn new(cameras: usize) -> Self {
         let inner = Inner {
             places: (0..cameras).map(|_| None).collect(),
             order: VecDeque::with_capacity(cameras),
@@ -37,7 +37,7 @@ impl<F> Arrivals<F> {
     }
 
     /// Leaves a camera's frame; never waits for the detector.
-    pub fn put(&self, camera: CameraIndex, frame: F) {
+    pub(crate) fn put(&self, camera: CameraIndex, frame: F) {
         let mut inner = self.lock();
         if inner.places[camera].replace(frame).is_some() {
             inner.overwritten[camera] += 1;
@@ -49,7 +49,7 @@ impl<F> Arrivals<F> {
     }
 
     /// Waits for frames and takes at most `most` of them; `None` once closed and empty.
-    pub fn take(&self, most: usize) -> Option<Vec<(CameraIndex, F)>> {
+    pub(crate) fn take(&self, most: usize) -> Option<Vec<(CameraIndex, F)>> {
         let mut inner = self.lock();
         while inner.order.is_empty() {
             if inner.closed {
@@ -63,13 +63,13 @@ impl<F> Arrivals<F> {
     }
 
     /// Lets the taker end once everything is taken.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.ready.notify_all();
     }
 
     /// Frames of a camera that a newer one took the place of.
-    pub fn overwritten(&self, camera: CameraIndex) -> u64 {
+    pub(crate) fn overwritten(&self, camera: CameraIndex) -> u64 {
         self.lock().overwritten[camera]
     }
 

@@ -1,15 +1,17 @@
 //! `shirong cases`: what this node has found and where each case stands on its way to the desk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use calib::time::Timestamp;
 use clap::Subcommand;
 use logic::case::Case;
-use report::{Ledger, OutboxRow, OutboxState};
+use report::{OutboxEntry, OutboxState, Retry, Store};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The node's data folder.
     #[arg(long, value_name = "FOLDER", default_value = "data", global = true)]
     data: PathBuf,
@@ -31,38 +33,47 @@ enum Command {
     },
     /// Posts that the desk refused.
     Dead,
-    /// Puts refused posts back into the outbox: one by its number, or all of them. The service must not run.
+    /// Puts refused posts back into the outbox: one by its number, or all of them.
     Retry {
         /// The number that `dead` shows.
         number: Option<i64>,
     },
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let folder = arguments.data.join("report");
         match &arguments.command {
-            Command::List => print_cases(arguments.json, &Ledger::open(&folder).await?.cases().await?),
+            Command::List => print_cases(arguments.json, &cases(&folder).await?),
             Command::Show { case_id } => {
-                let cases = Ledger::open(&folder).await?.cases().await?;
+                let cases = cases(&folder).await?;
                 let Some(case) = cases.iter().find(|case| case.case_id == *case_id) else {
                     anyhow::bail!("there is no case {case_id}; `shirong cases list` shows them");
                 };
                 print_json(case)
             }
             Command::Dead => {
-                let rows = Ledger::open(&folder).await?.outbox(Some(OutboxState::Dead)).await?;
+                let rows = Store::open_beside(&folder).await?.outbox(Some(OutboxState::Dead)).await?;
                 print_rows(arguments.json, &rows)
             }
             Command::Retry { number } => {
-                let count = Ledger::open(&folder).await?.retry_dead(*number).await?;
+                let which = number.map_or(Retry::All, Retry::Seq);
+                let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+                let now = Timestamp::from_millis(i64::try_from(since_1970.as_millis())?);
+                let count = Store::open_beside(&folder).await?.retry_dead(which, now).await?;
                 say(&format!("{count} posts are in the outbox again"));
                 Ok(())
             }
         }
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Newest first.
+async fn cases(folder: &Path) -> Result<Vec<Case>> {
+    let cases = Store::open_beside(folder).await?.cases().await?;
+    Ok(cases.into_iter().rev().map(|local| local.case).collect())
 }
 
 fn print_cases(json: bool, cases: &[Case]) -> Result<()> {
@@ -85,7 +96,7 @@ fn print_cases(json: bool, cases: &[Case]) -> Result<()> {
     Ok(())
 }
 
-fn print_rows(json: bool, rows: &[OutboxRow]) -> Result<()> {
+fn print_rows(json: bool, rows: &[OutboxEntry]) -> Result<()> {
     if json {
         return print_json(rows);
     }

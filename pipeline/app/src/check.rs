@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::node;
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The node's file.
     #[arg(short, long, value_name = "FILE", default_value = "shirong.toml", conflicts_with = "camera")]
     config: PathBuf,
@@ -31,7 +31,7 @@ struct Report {
     warnings: Vec<Problem>,
 }
 
-pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
     let mut report = Report::default();
     let mut fine = String::new();
     if arguments.camera.is_empty() {
@@ -50,7 +50,11 @@ pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode
                 report.errors.extend(problems);
             }
         }
-        fine.push_str(if arguments.camera.len() == 1 { "the camera is well" } else { "all cameras are well" });
+        fine.push_str(if arguments.camera.len() == 1 {
+            "the camera is well"
+        } else {
+            "all cameras are well"
+        });
     }
     print(arguments, &report, &fine)?;
     Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -97,7 +101,11 @@ fn warnings(node: &node::Node) -> Vec<Problem> {
             );
         }
         if entry.camera.rules.is_empty() {
-            warn("rule", "is missing: nothing will be reported", "add a [[rule]], for instance kind = \"litter\"");
+            warn(
+                "rule",
+                "is missing: nothing will be reported",
+                "add a [[rule]], for instance kind = \"litter\"",
+            );
         }
         if let Some(ground) = &entry.camera.ground
             && ground.map.residual_rms_m() > RESIDUAL_RMS_M_MAX
@@ -118,12 +126,18 @@ const RESIDUAL_RMS_M_MAX: f64 = 1.0;
 
 fn model_faults(node: &node::Node, onnxruntime: Option<&Path>) -> Vec<Problem> {
     let file = node.manifest.display().to_string();
-    let problem = |what: String, mend: String| Problem { file: file.clone(), key: String::new(), line: None, what, mend };
+    let problem = |key: &str, what: String, mend: &str| Problem {
+        file: file.clone(),
+        key: key.to_owned(),
+        line: None,
+        what,
+        mend: mend.to_owned(),
+    };
     match models::Runtime::load(onnxruntime) {
         Ok(runtime) => models::check(&runtime, &node.manifest)
             .into_iter()
-            .map(|fault| problem(fault.to_string(), "mend the manifest or bring the weights it names".to_owned()))
+            .map(|fault| problem(&fault.key, fault.says, "mend the manifest, or bring the weights it names"))
             .collect(),
-        Err(error) => vec![problem(error.to_string(), "make runtime".to_owned())],
+        Err(error) => vec![problem("", error.to_string(), "make runtime")],
     }
 }

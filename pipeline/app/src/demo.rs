@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use logic::case::Case;
 use report::PostEvent;
-use samples::{RtspServer, ServedCamera, ServedCodec};
+use samples::{Codec, RtspServer, Scheme, ServedAuth, ServedCamera};
 use serde::Serialize;
 
 use crate::node::{self, CameraEntry};
@@ -31,7 +31,7 @@ const END_BEFORE_LOOP: Duration = Duration::from_millis(500);
 const POST_DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// End after the scripted events; exit 1 when anything was missed, false or double.
     #[arg(long)]
     once: bool,
@@ -72,16 +72,15 @@ struct Street {
     config: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
     let root = match &arguments.root {
         Some(root) => root.clone(),
         None => checkout()?,
     };
     let work = arguments.work.clone().unwrap_or_else(|| root.join(".demo"));
     let street = serve(&root, &work, &arguments.listen)?;
-    let node = node::load(&street.config).map_err(|problems| {
-        anyhow::anyhow!("the demo's own files are wrong:\n{}", list(&problems))
-    })?;
+    let node = node::load(&street.config)
+        .map_err(|problems| anyhow::anyhow!("the demo's own files are wrong:\n{}", list(&problems)))?;
     let grids = node.cameras.values().next().map(|entry: &CameraEntry| entry.grids.clone());
     let grids = grids.context("samples/cameras holds no camera")?;
     let service = Service::start(node, onnxruntime, state_printer())?;
@@ -162,8 +161,9 @@ fn serve(root: &Path, work: &Path, listen: &str) -> Result<Street> {
             (root.join(format!("samples/clips/{id}.mp4")), ClipTruth::load(&truth)?)
         };
         let wants_user = text.lines().any(|line| line.trim_start().starts_with("user"));
-        let auth = wants_user.then(|| (SAMPLE_USER.0.to_owned(), SAMPLE_USER.1.to_owned()));
-        served.push(ServedCamera { path: id.clone(), clip, codec: ServedCodec::AsIs, auth });
+        let mut camera = ServedCamera::new(&id, clip);
+        camera.auth = wants_user.then(|| ServedAuth::new(Scheme::Digest, SAMPLE_USER.0, SAMPLE_USER.1));
+        served.push(camera);
         truths.push(truth);
         files.push((path, text));
     }
@@ -213,7 +213,7 @@ fn vtest(work: &Path) -> Result<Option<PathBuf>> {
     if !clip.exists() {
         say("making vtest.mp4 out of opencv-doc's vtest.avi, once");
         let half = work.join("vtest.part.mp4");
-        samples::transcode(&original, &half, 20)?;
+        samples::transcode(&original, Codec::H264, 20, &half)?;
         std::fs::rename(&half, &clip)?;
     }
     Ok(Some(clip))
@@ -236,18 +236,19 @@ fn wait_for_the_clips(street: &Street) {
     bar.finish_and_clear();
 }
 
-/// Prints each case as it is posted, from a thread that ends with the service.
+/// Prints each case as it is posted, until the service ends.
 fn print_posts(service: &Service) {
     let mut posts = service.posts();
     let desk = service.desk_url().to_owned();
-    std::thread::spawn(move || {
-        loop {
-            match posts.blocking_recv() {
-                Ok(PostEvent::CasePosted(case)) => say(&case_line(&case, &desk)),
-                Ok(PostEvent::SightingPosted { case_id, .. }) => say(&format!("seen again  {desk}/cases/{case_id}")),
-                Ok(PostEvent::Dead { case_id, reason, .. }) => say(&format!("REFUSED {case_id}: {reason}")),
-                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+    service.spawn(async move {
+        while let Some(event) = posts.next().await {
+            match event {
+                PostEvent::CasePosted(case) => say(&case_line(&case, &desk)),
+                PostEvent::SightingPosted { case_id, sighting } => {
+                    say(&format!("seen again by {}  {desk}/cases/{case_id}", sighting.source.id));
+                }
+                PostEvent::Dead { case_id, reason, .. } => say(&format!("REFUSED {case_id}: {reason}")),
+                _ => {}
             }
         }
     });
@@ -273,14 +274,23 @@ fn case_line(case: &Case, desk: &str) -> String {
 fn tell(summary: &Summary) {
     let truth = &summary.truth;
     for camera in &summary.cameras {
-        say(&format!("{:12} {:10} {:5} looks {:3} findings", camera.id, camera.state, camera.looks, camera.findings));
+        say(&format!(
+            "{:12} {:10} {:5} looks {:3} findings",
+            camera.id, camera.state, camera.looks, camera.findings
+        ));
     }
     for missed in &truth.missed {
         let why = if missed.seen_by_weights { "" } else { " (today's weights do not know such things)" };
         say(&format!("missed: {} {}{why}", missed.id, missed.what));
     }
     for wrong in &truth.wrong {
-        say(&format!("false: {} {} by {}: {}", wrong.case_id, wrong.matter, wrong.cameras.join(", "), wrong.why));
+        say(&format!(
+            "false: {} {} by {}: {}",
+            wrong.case_id,
+            wrong.matter,
+            wrong.cameras.join(", "),
+            wrong.why
+        ));
     }
     say(&format!(
         "{} events, {} found, {} missed, {} false, {} double",

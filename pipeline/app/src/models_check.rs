@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -21,7 +21,7 @@ enum Command {
     },
 }
 
-pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
     let Command::Check { manifest } = &arguments.command;
     let runtime = models::Runtime::load(onnxruntime)?;
     let problems = models::check(&runtime, manifest);

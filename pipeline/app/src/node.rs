@@ -9,21 +9,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use calib::camera::{Camera, GridFiles, PasswordPlace};
-use calib::check::{Problem, Section, Source, nearest};
+use calib::check::{Problem, Section, Source};
 use calib::grid::{CodeProfile, GridLayer, Grids, LayerKind};
 use calib::matter::Catalogue;
 use logic::look::CameraId;
 use sha2::{Digest, Sha256};
 
 /// Where the embedded desk listens when its file says nothing.
-pub const DESK_LISTEN: &str = "127.0.0.1:8642";
+pub(crate) const DESK_LISTEN: &str = "127.0.0.1:8642";
 /// Threads of the detector when the file says nothing: what is left beside decoding on a small node.
-pub const MODEL_THREADS: u32 = 2;
+pub(crate) const MODEL_THREADS: u32 = 2;
 /// Frames of different cameras that go through the detector at once when the file says nothing.
-pub const MODEL_BATCH_MAX: u32 = 4;
+pub(crate) const MODEL_BATCH_MAX: u32 = 4;
 
 /// One node, ready to use.
-pub struct Node {
+pub(crate) struct Node {
     /// What it is called in logs.
     pub name: String,
     /// Where the service keeps its state and evidence.
@@ -42,7 +42,7 @@ pub struct Node {
 
 /// A camera with what the service needs to know of its file.
 #[derive(Clone)]
-pub struct CameraEntry {
+pub(crate) struct CameraEntry {
     /// The checked file.
     pub camera: Arc<Camera>,
     /// SHA-256 of the file, lower-case hex.
@@ -54,7 +54,7 @@ pub struct CameraEntry {
 }
 
 /// Where cases go.
-pub enum DeskPlace {
+pub(crate) enum DeskPlace {
     /// To the desk in this process.
     Embedded {
         /// Where it listens.
@@ -70,7 +70,7 @@ pub enum DeskPlace {
 }
 
 /// A node, or everything that is wrong with it.
-pub fn load(file: &Path) -> Result<Node, Vec<Problem>> {
+pub(crate) fn load(file: &Path) -> Result<Node, Vec<Problem>> {
     let shown = file.display().to_string();
     let text = read(file, &shown, "", "name a file that can be read: shirong run -c shirong.toml");
     let text = text.map_err(|problem| vec![problem])?;
@@ -161,7 +161,11 @@ fn read_matters<'t>(
     };
     let merged = Catalogue::parse(&shown, &text).and_then(|local| builtin.clone().merge(local));
     merged.unwrap_or_else(|errors| {
-        more.extend(errors.into_iter().map(|error| file_problem(&shown, error.to_string())));
+        more.extend(
+            errors
+                .iter()
+                .map(|e| file_problem(&shown, &e.key, &e.fault.to_string(), e.fault.mend().as_ref())),
+        );
         builtin
     })
 }
@@ -182,11 +186,15 @@ fn load_grids(files: &GridFiles, file: &str, folder: &Path, problems: &mut Vec<P
                 key: format!("grids.{key}"),
                 line: None,
                 what: format!("`{shown}`: {error}"),
-                mend: "name a GeoJSON file with the layer's cells; paths start from this file's folder".into(),
+                mend: "name a GeoJSON file with the layer's cells; paths start from this file's folder"
+                    .into(),
             });
         });
         let parsed = GridLayer::parse(&shown, &text.ok()?, kind).map_err(|errors| {
-            problems.extend(errors.into_iter().map(|error| file_problem(&shown, error.to_string())));
+            let faults = errors
+                .iter()
+                .map(|e| file_problem(&shown, &e.place, &e.fault.to_string(), e.fault.mend().as_ref()));
+            problems.extend(faults);
         });
         parsed.ok()
     };
@@ -281,13 +289,14 @@ fn load_cameras(
 }
 
 /// One camera's file. Its stem is the camera's id.
-pub fn load_camera(
+pub(crate) fn load_camera(
     path: &Path,
     catalogue: &Catalogue,
     node_grids: &Arc<Grids>,
 ) -> Result<(CameraId, CameraEntry), Vec<Problem>> {
     let shown = path.display().to_string();
-    let text = read(path, &shown, "", "name a camera file that can be read").map_err(|problem| vec![problem])?;
+    let text =
+        read(path, &shown, "", "name a camera file that can be read").map_err(|problem| vec![problem])?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut problems = Vec::new();
@@ -325,7 +334,7 @@ pub fn load_camera(
 }
 
 /// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -333,7 +342,7 @@ pub fn hex(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// The variable is not set or the file cannot be read; the message names the place, never the secret.
-pub fn secret(place: &PasswordPlace, folder: &Path) -> anyhow::Result<String> {
+pub(crate) fn secret(place: &PasswordPlace, folder: &Path) -> anyhow::Result<String> {
     match place {
         PasswordPlace::Env(name) => {
             std::env::var(name).map_err(|_| anyhow::anyhow!("the environment variable {name} is not set"))
@@ -357,15 +366,12 @@ fn read(path: &Path, shown: &str, key: &str, mend: &str) -> Result<String, Probl
     })
 }
 
-fn file_problem(file: &str, what: String) -> Problem {
-    Problem { file: file.to_owned(), key: String::new(), line: None, what, mend: "mend the file as it says".into() }
-}
-
-/// The camera that a user named, or a hint at the nearest one.
-pub fn find<'n>(node: &'n Node, id: &str) -> anyhow::Result<(&'n CameraId, &'n CameraEntry)> {
-    let known: Vec<&str> = node.cameras.keys().map(CameraId::as_str).collect();
-    node.cameras.get_key_value(&CameraId::new(id)).ok_or_else(|| match nearest(id, &known) {
-        Some(near) => anyhow::anyhow!("there is no camera `{id}`; did you mean `{near}`?"),
-        None => anyhow::anyhow!("there is no camera `{id}`; known: {}", known.join(", ")),
-    })
+fn file_problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        line: None,
+        what: what.to_owned(),
+        mend: mend.to_owned(),
+    }
 }

@@ -11,7 +11,7 @@ use logic::finding::{Finding, Sight};
 use logic::look::CameraId;
 
 /// Places what a rule saw.
-pub fn place(camera_id: &CameraId, camera: &Camera, grids: &Grids, sight: &Sight) -> Finding {
+pub(crate) fn place(camera_id: &CameraId, camera: &Camera, grids: &Grids, sight: &Sight) -> Finding {
     let rule = &camera.rules[sight.rule];
     let position = camera.ground.as_ref().and_then(|view| {
         let pixel_sigma = sight.foot_sigma * view.image_size[1];

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use desk::{Desk, DeskConfig};
 use logic::case::Case;
 use logic::look::CameraId;
-use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig};
+use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig, Secret};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,9 +20,9 @@ use crate::node::{DeskPlace, Node, hex, secret};
 const TOKEN_BYTES: usize = 32;
 
 /// Everything that runs on tokio.
-pub struct Platform {
+pub(crate) struct Platform {
     runtime: tokio::runtime::Runtime,
-    reporter: Reporter,
+    reporter: Arc<Reporter>,
     poster: PosterHandle,
     desk: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     desk_url: String,
@@ -32,7 +33,7 @@ impl Platform {
     ///
     /// # Errors
     /// A folder in use by another service, a port taken, a disk that cannot be written.
-    pub fn start(node: &Node) -> Result<Self> {
+    pub(crate) fn start(node: &Node) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("platform")
@@ -44,13 +45,9 @@ impl Platform {
         let (desk, desk_url, token) = match &node.desk {
             DeskPlace::Embedded { listen } => {
                 let token = own_token(&node.data.join("desk.token"))?;
-                let config = DeskConfig {
-                    folder: node.data.join("desk"),
-                    listen: *listen,
-                    token_sha256: desk::token_sha256(&token),
-                    utc_offset_minutes: calib::camera::UTC_OFFSET_MINUTES,
-                    evidence_bytes_max: desk::EVIDENCE_BYTES_MAX,
-                };
+                let folder = node.data.join("desk");
+                let config =
+                    DeskConfig { listen: *listen, ..DeskConfig::new(folder, desk::token_sha256(&token)) };
                 let desk = runtime.block_on(Desk::open(config)).context("opening the desk")?;
                 let url = format!("http://{}", desk.address());
                 let (stop, stopped) = oneshot::channel();
@@ -64,28 +61,29 @@ impl Platform {
             }
             DeskPlace::External { url, token } => (None, url.clone(), secret(token, &node.data)?),
         };
-        let target = DeskTarget::new(&desk_url, &token)?;
+        let target = DeskTarget::new(&desk_url, Secret::new(token))?;
         let config = ReporterConfig::new(node.data.join("report"), target);
         let reporter = runtime.block_on(Reporter::open(config)).context("opening the case store")?;
         let poster = {
             let _guard = runtime.enter();
             reporter.spawn_poster()
         };
+        let reporter = Arc::new(reporter);
         Ok(Self { runtime, reporter, poster, desk, desk_url })
     }
 
     /// The way to the store.
-    pub fn reporter(&self) -> Reporter {
-        self.reporter.clone()
+    pub(crate) fn reporter(&self) -> Arc<Reporter> {
+        Arc::clone(&self.reporter)
     }
 
     /// For threads that commit.
-    pub fn handle(&self) -> Handle {
+    pub(crate) fn handle(&self) -> Handle {
         self.runtime.handle().clone()
     }
 
     /// Where the desk answers.
-    pub fn desk_url(&self) -> &str {
+    pub(crate) fn desk_url(&self) -> &str {
         &self.desk_url
     }
 
@@ -93,18 +91,18 @@ impl Platform {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn load_watch(&self, camera: &CameraId) -> Result<Option<String>> {
+    pub(crate) fn load_watch(&self, camera: &CameraId) -> Result<Option<String>> {
         Ok(self.runtime.block_on(self.reporter.load_watch(camera))?)
     }
 
     /// Waits until the outbox is empty or the deadline has passed.
-    pub fn wait_until_posted(&self, deadline: Duration) {
-        let mut posts = self.reporter.subscribe();
+    pub(crate) fn wait_until_posted(&self, deadline: Duration) {
+        let mut posts = self.reporter.events();
         self.runtime.block_on(async {
             let emptied = async {
-                while self.reporter.pending().await.is_ok_and(|pending| pending > 0) {
+                while self.reporter.store().outbox_counts().await.is_ok_and(|rows| rows.pending > 0) {
                     // Each post wakes this; the pause covers one that came between the two lines.
-                    drop(tokio::time::timeout(Duration::from_millis(200), posts.recv()).await);
+                    drop(tokio::time::timeout(Duration::from_millis(200), posts.next()).await);
                 }
             };
             if tokio::time::timeout(deadline, emptied).await.is_err() {
@@ -117,7 +115,7 @@ impl Platform {
     ///
     /// # Errors
     /// The desk does not answer.
-    pub fn cases_on_desk(&self, desk_url: &str) -> Result<Vec<Case>> {
+    pub(crate) fn cases_on_desk(&self, desk_url: &str) -> Result<Vec<Case>> {
         #[derive(serde::Deserialize)]
         struct Page {
             cases: Vec<Case>,
@@ -139,9 +137,11 @@ impl Platform {
     }
 
     /// Gives the poster until the deadline, then ends the desk.
-    pub fn stop(self, deadline: Duration) {
+    pub(crate) fn stop(self, deadline: Duration) {
         self.runtime.block_on(async {
-            self.poster.drain(deadline).await;
+            if !self.poster.shutdown(deadline).await {
+                tracing::warn!("some cases were not posted in time; the next start posts them");
+            }
             if let Some((stop, served)) = self.desk {
                 drop(stop.send(()));
                 drop(tokio::time::timeout(Duration::from_secs(5), served).await);

@@ -12,7 +12,7 @@ use report::Picture;
 use crate::node::secret;
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// rtsp://host:554/path, or a file. A user and password inside the address work but end up in the
     /// shell's history.
     #[arg(value_name = "ADDRESS")]
@@ -40,7 +40,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     ingest::init()?;
     let location = location(arguments)?;
     let shown = location.shown();
@@ -73,10 +73,10 @@ fn location(arguments: &Arguments) -> Result<SourceLocation> {
         (None, None) => None,
     };
     let password = place.map(|place| secret(&place, Path::new("."))).transpose()?;
-    let credentials = arguments.user.as_ref().map(|user| Credentials {
-        user: user.clone(),
-        password: Secret::new(password.unwrap_or_default()),
-    });
+    let credentials = arguments
+        .user
+        .as_ref()
+        .map(|user| Credentials { user: user.clone(), password: Secret::new(password.unwrap_or_default()) });
     let transport = if arguments.udp { Transport::Udp } else { Transport::Tcp };
     let location = SourceLocation::Rtsp { url: arguments.address.clone(), transport, credentials };
     Ok(location.checked()?)
@@ -85,7 +85,7 @@ fn location(arguments: &Arguments) -> Result<SourceLocation> {
 fn write_snapshot(frame: &Frame, path: &Path) -> Result<()> {
     let view = frame.view().context("the snapshot is no 4:2:0 picture")?;
     let jpeg = Picture::from_yuv(&view)?.to_jpeg()?;
-    std::fs::write(path, jpeg.bytes()).with_context(|| format!("writing {}", path.display()))
+    std::fs::write(path, &jpeg.bytes).with_context(|| format!("writing {}", path.display()))
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
@@ -114,7 +114,10 @@ fn print(arguments: &Arguments, shown: &str, report: &ProbeReport) -> Result<()>
     println!("codec       {}{profile}", report.codec);
     println!("size        {} × {}", report.width, report.height);
     let stated = report.fps_stated.map_or_else(String::new, |fps| format!(", stated {fps:.2}"));
-    println!("frames/s    {}{stated}", or_unknown(report.fps_measured.map(|fps| format!("{fps:.2} measured"))));
+    println!(
+        "frames/s    {}{stated}",
+        or_unknown(report.fps_measured.map(|fps| format!("{fps:.2} measured")))
+    );
     let interval = report.key_interval_secs.map(|secs| match report.key_interval_frames {
         Some(frames) => format!("every {secs:.2} s ({frames} frames)"),
         None => format!("every {secs:.2} s"),

@@ -10,13 +10,13 @@ use crate::node;
 use crate::service::{Service, state_printer};
 
 #[derive(clap::Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// The node's file.
     #[arg(short, long, value_name = "FILE", default_value = "shirong.toml")]
     config: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
     let node = match node::load(&arguments.config) {
         Ok(node) => node,
         Err(problems) => {
@@ -36,7 +36,7 @@ pub fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode
 }
 
 /// Waits for SIGTERM or SIGINT.
-pub fn wait_for_signal() -> Result<()> {
+pub(crate) fn wait_for_signal() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;

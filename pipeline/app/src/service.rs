@@ -31,7 +31,7 @@ use logic::finding::Event;
 use logic::look::{CameraId, Detection, Look};
 use logic::watch::{Watch, WatchState};
 use models::{Detector, Manifest, Runtime};
-use report::{Job, Provenance, Reporter, Shot};
+use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
 
 use crate::arrivals::Arrivals;
 use crate::node::{CameraEntry, Node};
@@ -42,7 +42,7 @@ const TASKS_MAX: usize = 16;
 /// A watch is written to disk at most so often while nothing was confirmed, milliseconds of frame time.
 const SNAPSHOT_MS_MIN: i64 = 4_000;
 /// How long a stop waits for the desk to take what is committed; the rest is posted after the next start.
-pub const STOP_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What happened at one look, on its way to disk.
 struct Task {
@@ -66,7 +66,7 @@ struct Lane {
 }
 
 /// Where a camera stands.
-pub struct CameraReport {
+pub(crate) struct CameraReport {
     /// Its id.
     pub id: CameraId,
     /// Where its stream stands.
@@ -80,7 +80,7 @@ pub struct CameraReport {
 }
 
 /// A running service.
-pub struct Service {
+pub(crate) struct Service {
     cameras: Vec<ingest::Camera>,
     lanes: Arc<Vec<Lane>>,
     arrivals: Arc<Arrivals<Frame>>,
@@ -94,7 +94,7 @@ impl Service {
     ///
     /// # Errors
     /// A model, a store or a port that cannot be had; nothing is left running then.
-    pub fn start(
+    pub(crate) fn start(
         node: Node,
         onnxruntime: Option<&Path>,
         on_state: impl Fn(&CameraId, &CameraState) + Send + Sync + 'static,
@@ -139,17 +139,22 @@ impl Service {
     }
 
     /// Where the desk answers.
-    pub fn desk_url(&self) -> &str {
+    pub(crate) fn desk_url(&self) -> &str {
         self.platform.desk_url()
     }
 
     /// What leaves the outbox, as it leaves.
-    pub fn posts(&self) -> tokio::sync::broadcast::Receiver<report::PostEvent> {
-        self.platform.reporter().subscribe()
+    pub(crate) fn posts(&self) -> PostEvents {
+        self.platform.reporter().events()
+    }
+
+    /// Runs a small task beside the service, until it ends.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.platform.handle().spawn(task));
     }
 
     /// Where each camera stands.
-    pub fn cameras(&self) -> Vec<CameraReport> {
+    pub(crate) fn cameras(&self) -> Vec<CameraReport> {
         let lanes = self.lanes.iter().zip(&self.cameras).enumerate();
         lanes
             .map(|(index, (lane, camera))| CameraReport {
@@ -163,7 +168,7 @@ impl Service {
     }
 
     /// Stops the sources first and drains the rest in order, to disk; the poster and the desk go on.
-    pub fn finish(self) -> (Vec<CameraReport>, platform::Platform) {
+    pub(crate) fn finish(self) -> (Vec<CameraReport>, platform::Platform) {
         let reports = self.cameras();
         std::thread::scope(|scope| {
             for camera in self.cameras {
@@ -182,7 +187,7 @@ impl Service {
 
     /// Ends everything. What the desk has not taken within [`STOP_DEADLINE`] stays in the outbox for the
     /// next start.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         self.finish().1.stop(STOP_DEADLINE);
     }
 }
@@ -255,7 +260,7 @@ impl Detect {
         let lane = &self.lanes[camera];
         lane.looks.fetch_add(1, Ordering::Relaxed);
         let aspect = frame.width() as f32 / frame.height().max(1) as f32;
-        let look = Look { at: frame.at(), aspect, detections };
+        let look = Look { at: frame.at, aspect, detections };
         let before = self.watches[camera].state().is_empty();
         let events = self.watches[camera].look(&look);
         let empty = before && self.watches[camera].state().is_empty();
@@ -281,7 +286,9 @@ impl Detect {
 
     fn keep(&self, camera: usize) -> Result<(), ()> {
         match serde_json::to_string(self.watches[camera].state()) {
-            Ok(json) => self.tasks.send(Task { camera, shot: None, what: What::Snapshot(json) }).map_err(drop),
+            Ok(json) => {
+                self.tasks.send(Task { camera, shot: None, what: What::Snapshot(json) }).map_err(drop)
+            }
             Err(error) => {
                 tracing::error!(camera = %self.lanes[camera].id, %error, "its watch cannot be written");
                 Ok(())
@@ -292,7 +299,7 @@ impl Detect {
 
 /// The evidence thread: tasks in, rows on disk out.
 struct Keeper {
-    reporter: Reporter,
+    reporter: Arc<Reporter>,
     handle: tokio::runtime::Handle,
     lanes: Arc<Vec<Lane>>,
     model: ModelRef,
@@ -314,12 +321,12 @@ impl Keeper {
     fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) {
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.handle.block_on(self.reporter.commit(prepared.clone())) {
+            match self.handle.block_on(self.reporter.commit(prepared)) {
                 Ok(handled) => {
                     tracing::debug!(%camera, ?handled, "committed");
                     return;
                 }
-                Err(error) if error.is_retryable() => {
+                Err(error) if error.class() == ErrorClass::Retry => {
                     tracing::error!(%camera, %error, wait_ms = wait.as_millis() as u64, "not committed; trying again");
                     std::thread::sleep(wait);
                     wait = (wait * 2).min(Duration::from_secs(10));
@@ -348,12 +355,16 @@ impl Keeper {
         let finding = || crate::place::place(&lane.id, &lane.entry.camera, &lane.entry.grids, sight);
         Some(match event {
             Event::Appeared(_) => Job::Appeared { camera, spot, shot: shot()? },
-            Event::Confirmed(_) => {
-                Job::Confirmed { finding: finding(), shot: shot()?, provenance: self.provenance(lane, &sight.zone) }
-            }
-            Event::Seen(_) => {
-                Job::Seen { finding: finding(), shot: shot()?, provenance: self.provenance(lane, &sight.zone) }
-            }
+            Event::Confirmed(_) => Job::Confirmed {
+                finding: finding(),
+                shot: shot()?,
+                provenance: self.provenance(lane, &sight.zone),
+            },
+            Event::Seen(_) => Job::Seen {
+                finding: finding(),
+                shot: shot()?,
+                provenance: self.provenance(lane, &sight.zone),
+            },
             Event::Gone(_) => Job::Gone { camera, spot },
             Event::Dropped(_) => Job::Dropped { camera, spot },
         })
@@ -374,7 +385,7 @@ impl Keeper {
 }
 
 /// Prints each change of a camera's state once, as people read it.
-pub fn state_printer() -> impl Fn(&CameraId, &CameraState) + Send + Sync + 'static {
+pub(crate) fn state_printer() -> impl Fn(&CameraId, &CameraState) + Send + Sync + 'static {
     let last: Mutex<BTreeMap<CameraId, String>> = Mutex::new(BTreeMap::new());
     move |id, state| {
         let words = state.to_string();

@@ -13,7 +13,7 @@ use crate::node::{CameraEntry, secret};
 ///
 /// # Errors
 /// The password's place is empty; the address cannot be one. Never shows the password.
-pub fn config(id: &CameraId, entry: &CameraEntry) -> Result<SourceConfig> {
+pub(crate) fn config(id: &CameraId, entry: &CameraEntry) -> Result<SourceConfig> {
     let stream = &entry.camera.stream;
     let mut config = SourceConfig::new(id.as_str(), location(entry).with_context(|| format!("camera {id}"))?);
     config.cadence = match stream.cadence {
@@ -35,10 +35,10 @@ fn location(entry: &CameraEntry) -> Result<SourceLocation> {
         });
     }
     let password = stream.password.as_ref().map(|place| secret(place, &entry.folder)).transpose()?;
-    let credentials = stream.user.as_ref().map(|user| Credentials {
-        user: user.clone(),
-        password: Secret::new(password.unwrap_or_default()),
-    });
+    let credentials = stream
+        .user
+        .as_ref()
+        .map(|user| Credentials { user: user.clone(), password: Secret::new(password.unwrap_or_default()) });
     let transport = if stream.over_udp { Transport::Udp } else { Transport::Tcp };
     Ok(SourceLocation::Rtsp { url: stream.url.clone(), transport, credentials })
 }

@@ -17,7 +17,7 @@ const PLACE_M_MAX: f64 = 6.0;
 
 /// The truth of one clip, as `samples/scenes` writes it.
 #[derive(Debug, Deserialize)]
-pub struct ClipTruth {
+pub(crate) struct ClipTruth {
     /// The camera's id.
     pub camera: String,
     /// Length, seconds.
@@ -28,7 +28,7 @@ pub struct ClipTruth {
 
 /// One scripted event. Several cameras may see the same one; it then has the same id in each of their files.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Scripted {
+pub(crate) struct Scripted {
     /// Its id.
     pub id: String,
     /// The matter's code.
@@ -47,7 +47,7 @@ impl ClipTruth {
     ///
     /// # Errors
     /// No file, or not what `samples/scenes` writes.
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
@@ -55,7 +55,7 @@ impl ClipTruth {
 
 /// How the cases compare with the truth.
 #[derive(Debug, Default, Serialize)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Scripted events.
     pub events: usize,
     /// Those with exactly one case or more.
@@ -71,7 +71,7 @@ pub struct Verdict {
 
 /// An event that no case is about.
 #[derive(Debug, Serialize)]
-pub struct Missed {
+pub(crate) struct Missed {
     /// The event's id.
     pub id: String,
     /// What it is.
@@ -84,7 +84,7 @@ pub struct Missed {
 
 /// A case that no event explains.
 #[derive(Debug, Serialize)]
-pub struct Wrong {
+pub(crate) struct Wrong {
     /// The case.
     pub case_id: String,
     /// Its matter's code.
@@ -98,7 +98,7 @@ pub struct Wrong {
 impl Verdict {
     /// Compares. A case is about an event when the matter is the same, one of the event's cameras saw it,
     /// it is within [`PLACE_M_MAX`] and it lies in the event's unit grid cell.
-    pub fn of(clips: &[ClipTruth], grids: &Grids, cases: &[Case]) -> Self {
+    pub(crate) fn of(clips: &[ClipTruth], grids: &Grids, cases: &[Case]) -> Self {
         let mut events: BTreeMap<&str, (&Scripted, Vec<String>)> = BTreeMap::new();
         for clip in clips {
             for event in &clip.events {
@@ -149,7 +149,7 @@ impl Verdict {
     }
 
     /// Whether everything was found once and nothing else.
-    pub fn is_clean(&self) -> bool {
+    pub(crate) fn is_clean(&self) -> bool {
         self.missed.is_empty() && self.wrong.is_empty() && self.duplicates == 0
     }
 }
@@ -167,7 +167,8 @@ fn why_not(event: &Scripted, cameras: &[String], grids: &Grids, case: &Case) -> 
     if metres > PLACE_M_MAX {
         return Some(format!("lies {metres:.1} m away"));
     }
-    let cell = grids.unit.as_ref().and_then(|layer| layer.lookup(event.lonlat)).map(|cell| cell.code.as_str());
+    let cell =
+        grids.unit.as_ref().and_then(|layer| layer.lookup(event.lonlat)).map(|cell| cell.code.as_str());
     let given = case.unit_grid.as_ref().map(|grid| grid.code.as_str());
     (cell != given).then(|| format!("lies in cell {cell:?}, the case says {given:?}"))
 }
