@@ -186,3 +186,31 @@ fn lap(codec: Codec, caps: gst::Caps, buffers: Vec<gst::Buffer>) -> Option<Clip>
     let lap = Duration::from_nanos(last.dts_ns + step_ns.max(1));
     Some(Clip { codec, caps, units, lap })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_earlier_key_frame_begins() {
+        gst::init().unwrap();
+        let buffers = (0..10_u64)
+            .map(|i| {
+                let mut buffer = gst::Buffer::new();
+                let unit = buffer.get_mut().unwrap();
+                // Decoding times may begin anywhere; every fifth unit is a key frame.
+                unit.set_dts(gst::ClockTime::from_mseconds(1000 + 100 * i));
+                unit.set_pts(gst::ClockTime::from_mseconds(1200 + 100 * i));
+                if i % 5 != 0 {
+                    unit.set_flags(gst::BufferFlags::DELTA_UNIT);
+                }
+                buffer
+            })
+            .collect();
+        let clip = lap(Codec::H264, Codec::H264.unit_caps(), buffers).unwrap();
+        assert_eq!(clip.lap, Duration::from_secs(1));
+        assert_eq!((clip.units[5].dts_ns, clip.units[5].pts_ns), (500_000_000, 700_000_000));
+        let at = |ms| clip.key_before(Duration::from_millis(ms));
+        assert_eq!([at(0), at(499), at(500), at(999)], [0, 0, 5, 5]);
+    }
+}

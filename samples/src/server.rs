@@ -233,9 +233,10 @@ fn run(
 fn factory(channel: &Arc<Channel>) -> rtsp::RTSPMediaFactory {
     let factory = rtsp::RTSPMediaFactory::new();
     let payloader = channel.clip.codec.payloader();
-    factory.set_launch(&format!(
-        "( appsrc name=units is-live=true format=time ! {payloader} name=pay0 pt=96 config-interval=-1 )"
-    ));
+    // Parameter sets are in the units. The payloader's own would go before every slice of a key frame, which
+    // receivers take for the beginning of another picture.
+    factory
+        .set_launch(&format!("( appsrc name=units is-live=true format=time ! {payloader} name=pay0 pt=96 )"));
     factory.set_shared(true);
     // No one can be waited for at the end of a stream that never ends.
     factory.set_eos_shutdown(false);

@@ -155,9 +155,13 @@ impl Supervisor {
     fn run(&mut self) {
         let mut failures = 0_u32;
         loop {
-            // A refusal stands until something else is known, so that it does not flicker while retrying.
-            if !matches!(*self.state.lock().unwrap_or_else(PoisonError::into_inner), CameraState::Refused(_))
-            {
+            // A refusal stands until something else is known, so that it does not flicker while retrying; a
+            // looped file stays live from lap to lap.
+            let is_settled = matches!(
+                *self.state.lock().unwrap_or_else(PoisonError::into_inner),
+                CameraState::Refused(_) | CameraState::Live
+            );
+            if !is_settled {
                 self.enter(CameraState::Connecting);
             }
             let opened = Instant::now();
@@ -242,7 +246,7 @@ impl Supervisor {
             Err(refusal) => return Outcome::Refused(refusal),
         };
         let outcome = self.watch(&stream, is_live);
-        self.pts_base += Duration::from_nanos(stream.facts.end_ns.load(Ordering::Relaxed));
+        self.pts_base += stream.facts.length();
         outcome
     }
 
@@ -255,6 +259,7 @@ impl Supervisor {
                 return Outcome::Stopped;
             }
             match event.filter(|e| e.connection == self.connection).map(|e| e.what) {
+                Some(Happening::Ready) => stream.play(),
                 Some(Happening::Alive) => {
                     is_alive = true;
                     self.enter(CameraState::Live);

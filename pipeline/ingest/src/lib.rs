@@ -12,9 +12,11 @@
 //!    └─ events: alive, error, end ◄───────────────────────────────────────────────────────┘
 //! ```
 
+mod beat;
 mod camera;
 mod clock;
 mod config;
+mod damage;
 mod decode;
 mod frame;
 mod gate;

@@ -118,6 +118,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     let refusal = loop {
         match looked.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(event) => match event.what {
+                Happening::Ready => stream.play(),
                 Happening::Alive => {}
                 Happening::Stop | Happening::End => break Refusal::Other("it holds no picture".to_owned()),
                 Happening::Failed(refusal) => break refusal,

@@ -46,7 +46,8 @@ impl std::error::Error for Refusal {}
 impl Refusal {
     /// Whether asking often may do harm (cameras lock accounts) or is useless until a person acts.
     pub(crate) fn asks_for_patience(&self) -> bool {
-        !matches!(self, Self::Unreachable(_) | Self::Other(_))
+        // A camera that starts up is unreachable, then silent; these mend themselves within seconds.
+        !matches!(self, Self::Unreachable(_) | Self::NotRtsp | Self::Other(_))
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Counters {
     pub delta_dropped: u64,
     /// Units dropped before the decoder because decoding fell behind the camera.
     pub late_dropped: u64,
+    /// Units dropped before the decoder because packets of them were lost on the way.
+    pub damaged_dropped: u64,
     /// Decoded frames that the cadence did not ask for.
     pub cadence_dropped: u64,
     /// Units that gave no picture, and errors that the decoder told of.
@@ -62,6 +64,7 @@ pub(crate) struct Tally {
     pub(crate) units_in: AtomicU64,
     pub(crate) delta_dropped: AtomicU64,
     pub(crate) late_dropped: AtomicU64,
+    pub(crate) damaged_dropped: AtomicU64,
     pub(crate) cadence_dropped: AtomicU64,
     pub(crate) decode_errors: AtomicU64,
     pub(crate) reconnects: AtomicU64,
@@ -87,6 +90,7 @@ impl Tally {
             units_in: get(&self.units_in),
             delta_dropped: get(&self.delta_dropped),
             late_dropped: get(&self.late_dropped),
+            damaged_dropped: get(&self.damaged_dropped),
             cadence_dropped: get(&self.cadence_dropped),
             decode_errors: get(&self.decode_errors),
             reconnects: get(&self.reconnects),

@@ -14,7 +14,9 @@ use gstreamer::prelude::*;
 use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
+use crate::beat::is_due;
 use crate::clock::{WallClock, millis, now_unix_ns};
+use crate::damage::Damage;
 use crate::decode::{self, Codec};
 use crate::frame::{Frame, Stamp};
 use crate::gate::{Gate, Unit};
@@ -34,6 +36,8 @@ const STEP_BACK_MAX_MS: i64 = 60_000;
 /// What a connection tells the supervisor.
 #[derive(Debug)]
 pub(crate) enum Happening {
+    /// A file's first picture waits: [`Stream::play`] starts its clock.
+    Ready,
     /// The first frame is out.
     Alive,
     /// An error on the bus.
@@ -74,8 +78,9 @@ pub(crate) struct Facts {
     pub(crate) video: AtomicBool,
     unsupported: Mutex<Option<String>>,
     pub(crate) caps: Mutex<Option<gst::Caps>>,
-    /// End of the newest frame in stream time, nanoseconds.
-    pub(crate) end_ns: AtomicU64,
+    /// First PTS plus one and latest end of units, nanoseconds; 0: none yet.
+    first_pts_ns: AtomicU64,
+    end_ns: AtomicU64,
     pub(crate) frames: AtomicU64,
 }
 
@@ -89,9 +94,24 @@ impl Facts {
             video: AtomicBool::new(false),
             unsupported: Mutex::new(None),
             caps: Mutex::new(None),
+            first_pts_ns: AtomicU64::new(0),
             end_ns: AtomicU64::new(0),
             frames: AtomicU64::new(0),
         }
+    }
+
+    /// From the first picture to the end of the last.
+    pub(crate) fn length(&self) -> Duration {
+        let first_ns = self.first_pts_ns.load(Ordering::Relaxed).saturating_sub(1);
+        Duration::from_nanos(self.end_ns.load(Ordering::Relaxed).saturating_sub(first_ns))
+    }
+
+    fn lengthen(&self, unit: Unit) {
+        let Some(pts) = unit.pts else { return };
+        let _ =
+            self.first_pts_ns.compare_exchange(0, pts.nseconds() + 1, Ordering::Relaxed, Ordering::Relaxed);
+        let end = pts + unit.duration.unwrap_or(gst::ClockTime::from_mseconds(40));
+        self.end_ns.fetch_max(end.nseconds(), Ordering::Relaxed);
     }
 
     fn touch(&self) {
@@ -131,6 +151,7 @@ struct Parts {
     shared: Arc<Shared>,
     facts: Arc<Facts>,
     clock: Arc<WallClock>,
+    damage: Arc<Damage>,
     gate: Arc<Gate>,
     cadence: Cadence,
     live: bool,
@@ -162,12 +183,14 @@ impl Stream {
         events: SyncSender<Event>,
     ) -> Result<Self, Refusal> {
         let live = matches!(config.location, SourceLocation::Rtsp { .. });
+        let damage = Arc::new(Damage::default());
         let parts = Parts {
             connection,
             shared: Arc::clone(shared),
             facts: Arc::new(Facts::new()),
             clock: Arc::default(),
-            gate: Arc::new(Gate::new(config.cadence, live, Arc::clone(&shared.tally))),
+            gate: Arc::new(Gate::new(config.cadence, live, Arc::clone(&shared.tally), Arc::clone(&damage))),
+            damage,
             cadence: config.cadence,
             live,
             realtime: matches!(config.location, SourceLocation::File { realtime: true, .. }),
@@ -183,9 +206,19 @@ impl Stream {
         };
         let stream = Self { pipeline, facts: parts.facts };
         built.map_err(|e| Refusal::Other(e.to_string()))?;
-        let playing = stream.pipeline.set_state(gst::State::Playing);
-        playing.map_err(|_| Refusal::Other("the pipeline does not start".to_owned()))?;
+        // Started at once, a file's clock would run while its parts are still put together, and the first
+        // second would be played in haste.
+        let first = if live { gst::State::Playing } else { gst::State::Paused };
+        let begun = stream.pipeline.set_state(first);
+        begun.map_err(|_| Refusal::Other("the pipeline does not start".to_owned()))?;
         Ok(stream)
+    }
+
+    /// Lets a file run that said [`Happening::Ready`].
+    pub(crate) fn play(&self) {
+        if self.pipeline.set_state(gst::State::Playing).is_err() {
+            tracing::debug!("a file does not start; its bus says why");
+        }
     }
 }
 
@@ -212,6 +245,7 @@ fn watch_bus(pipeline: &gst::Pipeline, parts: &Parts) {
             gst::MessageView::Warning(warning) if warning.error().matches(gst::StreamError::Decode) => {
                 count(&parts.shared.tally.decode_errors);
             }
+            gst::MessageView::AsyncDone(_) if !parts.live => parts.tell(Happening::Ready),
             gst::MessageView::Eos(_) => parts.tell(Happening::End),
             _ => {}
         }
@@ -342,10 +376,9 @@ fn read_rtp(sink: &gst::Pad, parts: &Parts) {
         let rate = u32::try_from(clock_rate.load(Ordering::Relaxed)).unwrap_or(90_000);
         let read = |buffer: &gst::BufferRef| {
             parts.shared.tally.bytes.fetch_add(buffer.size() as u64, Ordering::Relaxed);
-            let Some((pts, receipt_ns)) = buffer.pts().and_then(|pts| Some((pts, receipt(pad, pts)?))) else {
-                return;
-            };
-            if let Ok(map) = buffer.map_readable()
+            let (Some(pts), Ok(map)) = (buffer.pts(), buffer.map_readable()) else { return };
+            parts.damage.on_packet(&map, pts.nseconds());
+            if let Some(receipt_ns) = receipt(pad, pts)
                 && let Some(skew_ms) = parts.clock.on_rtp(&map, nanos(pts), rate, receipt_ns)
             {
                 parts.shared.tally.set_skew(skew_ms);
@@ -402,10 +435,10 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
     pipeline.add_many(elements)?;
     gst::Element::link_many(elements)?;
     let guarded = door.static_pad("src").ok_or_else(|| gst::glib::bool_error!("filter without source"))?;
-    let (pad, facts, shared, live) =
-        (guarded.clone(), Arc::clone(&parts.facts), Arc::clone(&parts.shared), parts.live);
-    parts.gate.guard(&guarded, move |unit| {
+    let (facts, shared, live) = (Arc::clone(&parts.facts), Arc::clone(&parts.shared), parts.live);
+    parts.gate.guard(&guarded, move |pad, unit| {
         facts.touch();
+        facts.lengthen(unit);
         if !live {
             shared.tally.bytes.fetch_add(unit.bytes as u64, Ordering::Relaxed);
         }
@@ -430,7 +463,8 @@ fn frame_sink(parts: &Parts) -> gst_app::AppSink {
     sink.set_property("qos", false);
     sink.set_property("enable-last-sample", false);
     sink.set_property("drop", parts.live);
-    sink.set_property("async", false);
+    // A file's clock starts with its first picture, a camera's with the connection.
+    sink.set_property("async", !parts.live);
     offer_video_meta(&sink);
     let parts = parts.clone();
     let mut next_ns = None;
@@ -470,8 +504,6 @@ fn take(parts: &Parts, sink: &gst_app::AppSink, sample: &gst::Sample, next_ns: &
     let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
     let running = buffer.pts().and_then(|pts| segment.map_or(Some(pts), |s| s.to_running_time(pts)));
     let Some(running) = running else { return count(&tally.decode_errors) };
-    let end = running + buffer.duration().unwrap_or(gst::ClockTime::from_mseconds(40));
-    parts.facts.end_ns.store(end.nseconds(), Ordering::Relaxed);
     if let Cadence::Fps(fps) = parts.cadence
         && !is_due(running.nseconds(), fps, next_ns)
     {
@@ -530,53 +562,4 @@ fn receipt(object: &impl IsA<gst::Object>, running: gst::ClockTime) -> Option<i6
 
 fn nanos(time: gst::ClockTime) -> i64 {
     i64::try_from(time.nseconds()).unwrap_or(i64::MAX)
-}
-
-/// Whether a picture is due at so many frames a second. Half a period of tolerance would halve uneven rates,
-/// so a picture is due from one eighth of the period before its time on.
-fn is_due(now_ns: u64, fps: f64, next_ns: &mut Option<u64>) -> bool {
-    let period_ns = (1e9 / fps) as u64;
-    match *next_ns {
-        Some(next) if now_ns + period_ns / 8 < next && next - now_ns <= 2 * period_ns => false,
-        // On time: keep the beat. Late by more than a period, or a jump in time: start a new one.
-        Some(next) if now_ns < next.saturating_add(period_ns) && next <= now_ns + period_ns => {
-            *next_ns = Some(next + period_ns);
-            true
-        }
-        _ => {
-            *next_ns = Some(now_ns + period_ns);
-            true
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn taken(source_fps: f64, wanted_fps: f64, secs: f64) -> usize {
-        let mut next = None;
-        let n = (source_fps * secs) as u64;
-        (0..n).filter(|i| is_due((*i as f64 * 1e9 / source_fps) as u64, wanted_fps, &mut next)).count()
-    }
-
-    #[test]
-    fn the_cadence_keeps_its_beat() {
-        assert_eq!(taken(25.0, 5.0, 10.0), 50);
-        assert_eq!(taken(25.0, 1.0, 10.0), 10);
-        // More than there are: all, none doubled.
-        assert_eq!(taken(10.0, 30.0, 10.0), 100);
-        // No whole ratio: still the rate asked for.
-        let n = taken(30.0, 4.0, 10.0);
-        assert!((39..=41).contains(&n), "{n}");
-        let n = taken(15.0, 10.0, 10.0);
-        assert!((98..=102).contains(&n), "{n}");
-    }
-
-    #[test]
-    fn a_jump_in_time_does_not_silence_the_cadence() {
-        let mut next = None;
-        assert!(is_due(100_000_000_000, 1.0, &mut next));
-        assert!(is_due(5_000_000_000, 1.0, &mut next));
-    }
 }

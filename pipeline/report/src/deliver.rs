@@ -82,7 +82,8 @@ impl Courier {
         for copy in &row.evidence {
             let (vault, wanted) = (Arc::clone(&self.vault), copy.clone());
             let read =
-                tokio::task::spawn_blocking(move || vault.read_copy(&wanted.sha256, wanted.captured_at)).await;
+                tokio::task::spawn_blocking(move || vault.read_copy(&wanted.sha256, wanted.captured_at))
+                    .await;
             let bytes = match read {
                 Ok(Ok(CopyRead::Good(bytes))) => bytes,
                 Ok(Ok(CopyRead::Missing)) => return gone("is not in the vault", copy.sha256.as_str()),
@@ -147,7 +148,8 @@ async fn outcome_of(post: Post, sent: Result<Response, reqwest::Error>) -> Outco
 /// What an answer other than 2xx means.
 fn classify(post: Post, status: StatusCode, after: Option<Duration>, body: &str) -> Outcome {
     let said: String = body.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
-    let reason = if said.is_empty() { format!("{post:?}: {status}") } else { format!("{post:?}: {status}: {said}") };
+    let reason =
+        if said.is_empty() { format!("{post:?}: {status}") } else { format!("{post:?}: {status}: {said}") };
     match status.as_u16() {
         408 | 425 | 429 | 500..=599 => Outcome::Retry { reason, after },
         401 | 403 => Outcome::Misconfigured { reason },
@@ -219,7 +221,8 @@ mod tests {
 
     #[test]
     fn reasons_are_short_and_on_one_line() {
-        let Outcome::Dead { reason } = classify(Post::Case, StatusCode::BAD_REQUEST, None, &"é\n".repeat(9000))
+        let Outcome::Dead { reason } =
+            classify(Post::Case, StatusCode::BAD_REQUEST, None, &"é\n".repeat(9000))
         else {
             panic!("dead")
         };

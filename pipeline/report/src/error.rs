@@ -77,7 +77,9 @@ pub enum ReportError {
         source: serde_json::Error,
     },
     /// A camera id that cannot name a folder.
-    #[error("camera id `{0}` cannot name a folder; use letters, digits, `-`, `_` and `.`, not starting with `.`")]
+    #[error(
+        "camera id `{0}` cannot name a folder; use letters, digits, `-`, `_` and `.`, not starting with `.`"
+    )]
     CameraName(String),
     /// An instant that has no calendar day.
     #[error("time {0} ms since 1970 lies outside the calendar")]

@@ -203,7 +203,8 @@ fn pictures_of(
 ) -> Result<(FindingPictures, Option<PictureError>), PictureError> {
     let picture = Picture::from_yuv(&shot.view)?;
     let original = picture.to_jpeg()?;
-    let copies = mask(&picture, shot.detections).and_then(|masked| copies_of(&masked, finding, shot, provenance));
+    let copies =
+        mask(&picture, shot.detections).and_then(|masked| copies_of(&masked, finding, shot, provenance));
     Ok(match copies {
         Ok(copies) => (FindingPictures { original, copies: Some(copies) }, None),
         Err(fault) => (FindingPictures { original, copies: None }, Some(fault)),

@@ -82,14 +82,12 @@ fn region_of(detection: &Detection) -> Option<ImageBox> {
             x1: b.x1 + width * HEAD_MARGIN,
             y1: b.y0 + height * HEAD_SHARE,
         }),
-        Class::Car | Class::Bus | Class::Truck | Class::Motorcycle | Class::CargoTricycle => {
-            Some(ImageBox {
-                x0: b.x0 - width * PLATE_MARGIN,
-                y0: b.y1 - height * PLATE_SHARE,
-                x1: b.x1 + width * PLATE_MARGIN,
-                y1: b.y1 + height * PLATE_MARGIN,
-            })
-        }
+        Class::Car | Class::Bus | Class::Truck | Class::Motorcycle | Class::CargoTricycle => Some(ImageBox {
+            x0: b.x0 - width * PLATE_MARGIN,
+            y0: b.y1 - height * PLATE_SHARE,
+            x1: b.x1 + width * PLATE_MARGIN,
+            y1: b.y1 + height * PLATE_MARGIN,
+        }),
         // A bicycle carries no plate. Everything else is a thing.
         _ => None,
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use logic::case::{Case, Sighting};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
@@ -17,6 +17,7 @@ use tracing::{debug, error, warn};
 use crate::counters::{Counters, count};
 use crate::deliver::{Courier, Outcome};
 use crate::error::ReportError;
+use crate::lock::FolderLock;
 use crate::store::{OutboxKind, OutboxRow, Store};
 use crate::wall::WallClock;
 
@@ -112,7 +113,7 @@ pub enum PostEvent {
 /// A running poster.
 #[derive(Debug)]
 pub struct PosterHandle {
-    stop: watch::Sender<bool>,
+    stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
@@ -120,8 +121,8 @@ impl PosterHandle {
     /// Takes up no further row, waits for the ones under way, and gives those up at the deadline (they
     /// stay in the outbox and are told again by the next start). `true` where all ended in time.
     pub async fn shutdown(mut self, deadline: Duration) -> bool {
-        // Fails only where the task has ended.
-        let _ = self.stop.send(true);
+        // The task takes the sender's end for the word.
+        drop(self.stop.take());
         match tokio::time::timeout(deadline, &mut self.task).await {
             Ok(_) => true,
             Err(_) => {
@@ -148,6 +149,8 @@ pub(crate) struct Poster {
     pub(crate) events: broadcast::Sender<PostEvent>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: WallClock,
+    /// Held, not read.
+    pub(crate) lock: Arc<FolderLock>,
 }
 
 /// The posts under way.
@@ -160,11 +163,11 @@ struct UnderWay {
 
 impl Poster {
     pub(crate) fn spawn(self) -> PosterHandle {
-        let (stop, stopped) = watch::channel(false);
-        PosterHandle { stop, task: tokio::spawn(self.run(stopped)) }
+        let (stop, stopped) = oneshot::channel();
+        PosterHandle { stop: Some(stop), task: tokio::spawn(self.run(stopped)) }
     }
 
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
+    async fn run(self, mut stopped: oneshot::Receiver<()>) {
         let mut under_way = UnderWay::default();
         let mut complaint = Complaint::new(self.limits.complaint_period);
         let latest_ms = self.clock.now_ms().saturating_add(millis(self.limits.backoff_max));
@@ -180,7 +183,7 @@ impl Poster {
                 }
             };
             tokio::select! {
-                _ = stopped.wait_for(|stop| *stop) => break,
+                _ = &mut stopped => break,
                 Some(ended) = under_way.tasks.join_next_with_id() => {
                     self.end(&mut under_way, &mut complaint, ended).await;
                 }
@@ -191,6 +194,7 @@ impl Poster {
         while let Some(ended) = under_way.tasks.join_next_with_id().await {
             self.end(&mut under_way, &mut complaint, ended).await;
         }
+        drop(self.lock);
     }
 
     /// Starts every row that is due and has room. Returns how long nothing new will be due.

@@ -90,8 +90,8 @@ impl Staging {
             copy_sha256: pair.copy.jpeg().sha256.clone(),
             masked_regions: pair.copy.regions(),
         };
-        let note =
-            serde_json::to_vec(&note).map_err(|source| ReportError::NoJson { what: "staged note", source })?;
+        let note = serde_json::to_vec(&note)
+            .map_err(|source| ReportError::NoJson { what: "staged note", source })?;
         let overflowing = self.enter(camera, spot);
         for old in &overflowing {
             self.delete(camera, *old)?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use calib::time::Timestamp;
 use logic::case::Case;
+use logic::finding::SpotId;
 use logic::look::CameraId;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -72,6 +73,7 @@ CREATE TABLE outbox (
   last_error TEXT
 ) STRICT;
 CREATE INDEX outbox_undone_by_case ON outbox (case_id, seq) WHERE state <> 'done';
+CREATE INDEX outbox_by_state ON outbox (state, added_at_ms);
 CREATE INDEX outbox_due ON outbox (next_at_ms, seq) WHERE state = 'pending';
 CREATE TABLE watch_state (
   camera TEXT PRIMARY KEY,
@@ -154,10 +156,7 @@ impl Store {
         }
         if found < 1 {
             let mut tx = self.begin().await?;
-            sqlx::raw_sql(SCHEMA_1)
-                .execute(&mut *tx)
-                .await
-                .map_err(ReportError::store("make the tables"))?;
+            sqlx::raw_sql(SCHEMA_1).execute(&mut *tx).await.map_err(ReportError::store("make the tables"))?;
             finish(tx).await?;
         }
         Ok(())
@@ -229,6 +228,20 @@ impl Store {
         Ok(count.unsigned_abs())
     }
 
+    /// The case of a spot, where it has one.
+    pub(crate) async fn case_of_spot(
+        &self,
+        camera: &CameraId,
+        spot: SpotId,
+    ) -> Result<Option<String>, ReportError> {
+        sqlx::query_scalar("SELECT case_id FROM spot_cases WHERE camera = ? AND spot = ?")
+            .bind(camera.as_str())
+            .bind(spot.to_string())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(ReportError::store("look up a spot"))
+    }
+
     /// Cases whose manifest on disk is older than their pictures here.
     pub(crate) async fn manifests_due(&self) -> Result<Vec<String>, ReportError> {
         sqlx::query_scalar("SELECT case_id FROM cases WHERE manifest_due = 1 ORDER BY case_id")
@@ -252,19 +265,20 @@ impl Store {
         Ok(Manifest { case_id: case_id.to_owned(), pictures })
     }
 
-    /// The manifest on disk holds this many pictures; if more came meanwhile it stays due.
-    pub(crate) async fn manifest_written(&self, manifest: &Manifest) -> Result<(), ReportError> {
+    /// This manifest is on disk. `false` where more pictures came meanwhile, so that it is due again.
+    pub(crate) async fn manifest_written(&self, manifest: &Manifest) -> Result<bool, ReportError> {
         let count = i64::try_from(manifest.pictures.len()).unwrap_or(i64::MAX);
-        sqlx::query(
-            "UPDATE cases SET manifest_due = 0 WHERE case_id = ?1
-             AND (SELECT count(*) FROM case_pictures WHERE case_id = ?1) = ?2",
+        let due: Option<i64> = sqlx::query_scalar(
+            "UPDATE cases SET manifest_due =
+               ((SELECT count(*) FROM case_pictures WHERE case_id = ?1) <> ?2)
+             WHERE case_id = ?1 RETURNING manifest_due",
         )
         .bind(&manifest.case_id)
         .bind(count)
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await
         .map_err(ReportError::store("note a manifest as written"))?;
-        Ok(())
+        Ok(due != Some(1))
     }
 }
 
@@ -302,4 +316,39 @@ async fn close_case(tx: &mut SqliteConnection, case_id: &str, now_ms: i64) -> Re
         .await
         .map_err(ReportError::store("close a case"))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(store: &Store, sql: &'static str) -> String {
+        use sqlx::Row;
+        let row = sqlx::query(sql).fetch_one(&store.pool).await.unwrap();
+        row.try_get::<String, _>(0).unwrap_or_else(|_| row.get::<i64, _>(0).to_string())
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_the_disk_when_it_returns() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        assert_eq!(pragma(&store, "PRAGMA journal_mode").await, "wal");
+        assert_eq!(pragma(&store, "PRAGMA synchronous").await, "2", "FULL");
+        assert_eq!(pragma(&store, "PRAGMA foreign_keys").await, "1");
+        store.close().await;
+        let again = Store::open(dir.path()).await.unwrap();
+        assert_eq!(pragma(&again, "PRAGMA user_version").await, SCHEMA_VERSION.to_string());
+    }
+
+    #[tokio::test]
+    async fn a_newer_store_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        sqlx::query("PRAGMA user_version = 99").execute(&store.pool).await.unwrap();
+        store.close().await;
+        for refused in [Store::open(dir.path()).await, Store::open_beside(dir.path()).await] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, ReportError::NewerSchema { found: 99, .. }), "{refused}");
+        }
+    }
 }

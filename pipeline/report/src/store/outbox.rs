@@ -214,13 +214,15 @@ impl Store {
         next_at_ms: i64,
         reason: &str,
     ) -> Result<(), ReportError> {
-        sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_at_ms = ?, last_error = ? WHERE seq = ?")
-            .bind(next_at_ms)
-            .bind(reason)
-            .bind(seq)
-            .execute(&self.pool)
-            .await
-            .map_err(ReportError::store("put a row off"))?;
+        sqlx::query(
+            "UPDATE outbox SET attempts = attempts + 1, next_at_ms = ?, last_error = ? WHERE seq = ?",
+        )
+        .bind(next_at_ms)
+        .bind(reason)
+        .bind(seq)
+        .execute(&self.pool)
+        .await
+        .map_err(ReportError::store("put a row off"))?;
         Ok(())
     }
 
@@ -279,16 +281,17 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(ReportError::store("list the outbox"))?;
-        let entry = |(seq, case_id, kind, state, attempts, added, next, last_error): EntryFields| OutboxEntry {
-            seq,
-            case_id,
-            kind: OutboxKind::from_name(&kind),
-            state: OutboxState::from_name(&state),
-            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-            added_at: Timestamp::from_millis(added),
-            next_at: Timestamp::from_millis(next),
-            last_error,
-        };
+        let entry =
+            |(seq, case_id, kind, state, attempts, added, next, last_error): EntryFields| OutboxEntry {
+                seq,
+                case_id,
+                kind: OutboxKind::from_name(&kind),
+                state: OutboxState::from_name(&state),
+                attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+                added_at: Timestamp::from_millis(added),
+                next_at: Timestamp::from_millis(next),
+                last_error,
+            };
         Ok(rows.into_iter().map(entry).collect())
     }
 
@@ -336,5 +339,134 @@ impl Store {
             }
         }
         Ok(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What can happen to the outbox.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Add { case: u8 },
+        Done { pick: u8 },
+        PutOff { pick: u8, to_ms: u8 },
+        Die { pick: u8 },
+        RetryAll,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            4 => (0..3_u8).prop_map(|case| Step::Add { case }),
+            3 => any::<u8>().prop_map(|pick| Step::Done { pick }),
+            2 => (any::<u8>(), any::<u8>()).prop_map(|(pick, to_ms)| Step::PutOff { pick, to_ms }),
+            2 => any::<u8>().prop_map(|pick| Step::Die { pick }),
+            1 => Just(Step::RetryAll),
+        ];
+        prop::collection::vec(step, 1..30)
+    }
+
+    #[derive(Debug, Clone)]
+    struct ModelRow {
+        case: u8,
+        is_case: bool,
+        state: OutboxState,
+        next_ms: i64,
+    }
+
+    /// The rule in plain words: walk each case from its first row on; done rows and dead sightings are
+    /// passed over, a dead case ends the walk, the first pending row is the head.
+    fn model_heads(rows: &[ModelRow]) -> Vec<i64> {
+        let mut heads = Vec::new();
+        for case in 0..3 {
+            for (i, row) in rows.iter().enumerate().filter(|(_, row)| row.case == case) {
+                match row.state {
+                    OutboxState::Done => {}
+                    OutboxState::Dead if row.is_case => break,
+                    OutboxState::Dead => {}
+                    OutboxState::Pending => {
+                        heads.push((row.next_ms, i as i64 + 1));
+                        break;
+                    }
+                }
+            }
+        }
+        heads.sort_unstable();
+        heads.into_iter().map(|(_, seq)| seq).collect()
+    }
+
+    async fn add(store: &Store, case: u8, number: usize, kind: OutboxKind) {
+        let (case_id, key) = (format!("case-{case}"), format!("key-{number}"));
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query(
+            "INSERT OR IGNORE INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box,
+             body, changed_at_ms) VALUES (?, 'open', '', '', '', '', '', 0)",
+        )
+        .bind(&case_id)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+        let row = NewRow { case_id: &case_id, kind, key: &key, body: "{}".into(), pictures: &[], now_ms: 0 };
+        assert!(insert_row(&mut tx, row).await.unwrap());
+        finish(tx).await.unwrap();
+    }
+
+    async fn follow(steps: Vec<Step>) -> Result<(), TestCaseError> {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let mut model: Vec<ModelRow> = Vec::new();
+        for step in steps {
+            // As the poster does, only heads are settled.
+            let heads = model_heads(&model);
+            let picked = |pick: u8| heads.get(usize::from(pick) % heads.len().max(1)).copied();
+            match step {
+                Step::Add { case } => {
+                    let is_case = !model.iter().any(|row| row.case == case);
+                    let kind = if is_case { OutboxKind::Case } else { OutboxKind::Sighting };
+                    add(&store, case, model.len(), kind).await;
+                    model.push(ModelRow { case, is_case, state: OutboxState::Pending, next_ms: 0 });
+                }
+                Step::Done { pick } => {
+                    let Some(seq) = picked(pick) else { continue };
+                    store.settle_done(seq).await.unwrap();
+                    model[seq as usize - 1].state = OutboxState::Done;
+                }
+                Step::PutOff { pick, to_ms } => {
+                    let Some(seq) = picked(pick) else { continue };
+                    store.settle_retry(seq, i64::from(to_ms), "later").await.unwrap();
+                    model[seq as usize - 1].next_ms = i64::from(to_ms);
+                }
+                Step::Die { pick } => {
+                    let Some(seq) = picked(pick) else { continue };
+                    store.settle_dead(seq, "never").await.unwrap();
+                    model[seq as usize - 1].state = OutboxState::Dead;
+                }
+                Step::RetryAll => {
+                    store.retry_dead(Retry::All, Timestamp::from_millis(7)).await.unwrap();
+                    for row in model.iter_mut().filter(|row| row.state == OutboxState::Dead) {
+                        (row.state, row.next_ms) = (OutboxState::Pending, 7);
+                    }
+                }
+            }
+            let heads: Vec<i64> = store.outbox_heads(99).await.unwrap().iter().map(|row| row.seq).collect();
+            prop_assert_eq!(heads, model_heads(&model), "{:?}", model);
+        }
+        let counts = store.outbox_counts().await.unwrap();
+        let in_state = |state| model.iter().filter(|row| row.state == state).count() as u64;
+        prop_assert_eq!(counts.pending, in_state(OutboxState::Pending));
+        prop_assert_eq!(counts.done, in_state(OutboxState::Done));
+        prop_assert_eq!(counts.dead, in_state(OutboxState::Dead));
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_next_row_of_each_case_is_that_of_the_model(steps in steps()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(follow(steps))?;
+        }
     }
 }

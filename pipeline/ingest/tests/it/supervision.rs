@@ -1,0 +1,81 @@
+//! The supervisor: loss, silence, coming back, stopping.
+
+use std::time::{Duration, Instant};
+
+use ingest::{Cadence, CameraState, Transport};
+use samples::{Codec, RtspServer, ServedCamera};
+
+use crate::support::{Clips, config, rtsp, serve, watch};
+
+#[test]
+fn a_server_that_goes_and_comes_back() {
+    let clips = Clips::new();
+    let clip = clips.moving(Codec::H264);
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let server = serve(clip.clone());
+        let (port, epoch) = (server.port(), server.epoch());
+        let watched = watch(config(rtsp(server.url("street"), transport), Cadence::Keyframes));
+        watched.until(|state| *state == CameraState::Live);
+        let last_seq = watched.take(2)[1].0.seq;
+        server.stop();
+        let before = watched.until(|state| matches!(state, CameraState::Refused(_)));
+        assert!(before.contains(&CameraState::Stalled), "{before:?}");
+        let again = RtspServer::start_at(port, vec![ServedCamera::new("street", &clip)], epoch).unwrap();
+        watched.until(|state| *state == CameraState::Live);
+        let frame = watched.take(1).remove(0).0;
+        assert!(frame.seq > last_seq);
+        assert!(watched.camera.counters().reconnects > 0);
+        watched.camera.stop();
+        again.stop();
+    }
+}
+
+#[test]
+fn silence_is_noticed_and_mended() {
+    let clips = Clips::new();
+    let server = serve(clips.moving(Codec::H264));
+    let watched = watch(config(rtsp(server.url("street"), Transport::Tcp), Cadence::Keyframes));
+    watched.until(|state| *state == CameraState::Live);
+    server.mute("street", true);
+    let muted = Instant::now();
+    watched.until(|state| *state == CameraState::Stalled);
+    let noticed = muted.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&noticed), "after {noticed:?}");
+    server.mute("street", false);
+    watched.until(|state| *state == CameraState::Live);
+}
+
+#[test]
+fn one_camera_that_fails_leaves_the_other_alone() {
+    let clips = Clips::new();
+    let clip = clips.moving(Codec::H264);
+    let (good, bad) = (serve(clip.clone()), serve(clip));
+    let stays = watch(config(rtsp(good.url("street"), Transport::Tcp), Cadence::Keyframes));
+    let fails = watch(config(rtsp(bad.url("street"), Transport::Tcp), Cadence::Keyframes));
+    fails.until(|state| *state == CameraState::Live);
+    stays.until(|state| *state == CameraState::Live);
+    bad.stop();
+    fails.until(|state| matches!(state, CameraState::Refused(_)));
+    let n = stays.take(5).len();
+    assert_eq!((n, stays.camera.state(), stays.camera.counters().reconnects), (5, CameraState::Live, 0));
+}
+
+#[test]
+fn stopping_is_quick_in_every_state() {
+    let clips = Clips::new();
+    let server = serve(clips.moving(Codec::H264));
+    let live = watch(config(rtsp(server.url("street"), Transport::Tcp), Cadence::Keyframes));
+    live.until(|state| *state == CameraState::Live);
+    let refused = watch(config(rtsp(server.url("nowhere"), Transport::Tcp), Cadence::Keyframes));
+    refused.until(|state| matches!(state, CameraState::Refused(_)));
+    let connecting = watch(config(rtsp(server.url("street"), Transport::Tcp), Cadence::Keyframes));
+    for watched in [live, refused, connecting] {
+        let begun = Instant::now();
+        let frames = watched.frames;
+        watched.camera.stop();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        // Nothing comes after stop: the callback and its channel are gone.
+        while frames.try_recv().is_ok() {}
+        assert!(matches!(frames.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)));
+    }
+}
