@@ -140,11 +140,16 @@ impl Camera {
 
 fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Stream> {
     if !root.has("stream") {
-        source.problem(&root.at_key("stream"), "is missing", "write [stream] and under it url = \"rtsp://…\"");
+        source.problem(
+            &root.at_key("stream"),
+            "is missing",
+            "write [stream] and under it url = \"rtsp://…\"",
+        );
         return None;
     }
     let mut section = root.section(source, "stream")?;
-    let url = section.text_required(source, "url", "write url = \"rtsp://192.0.2.10/path\", or a clip's path");
+    let url =
+        section.text_required(source, "url", "write url = \"rtsp://192.0.2.10/path\", or a clip's path");
     if url.as_deref().is_some_and(|url| authority(url).is_some_and(|a| a.contains('@'))) {
         source.problem(
             &section.at_key("url"),
@@ -195,7 +200,11 @@ fn read_cadence<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Caden
         (None | Some("keyframes"), None) => Cadence::Keyframes,
         (None, Some(fps)) => Cadence::Fps(fps),
         (Some("keyframes"), Some(_)) => {
-            source.problem(&section.at_key("fps"), "stands beside cadence = \"keyframes\"", "keep one of them");
+            source.problem(
+                &section.at_key("fps"),
+                "stands beside cadence = \"keyframes\"",
+                "keep one of them",
+            );
             Cadence::Keyframes
         }
         (Some(_), _) => {
@@ -253,7 +262,11 @@ fn read_zones<'t>(source: &mut Source<'t>, root: &mut Section<'t>, view: Option<
     for mut section in root.sections(source, "zone") {
         let id = section.text_required(source, "id", "write id = \"footway-east\"").unwrap_or_default();
         if zones.iter().any(|(known, _)| *known == id) {
-            source.problem(&section.at_key("id"), format!("`{id}` is used twice"), "give each zone its own id");
+            source.problem(
+                &section.at_key("id"),
+                format!("`{id}` is used twice"),
+                "give each zone its own id",
+            );
         }
         let kind = read_name(source, &mut section, "kind", ZoneKind::NAMES);
         let hours = read_hours(source, &mut section);
@@ -291,7 +304,10 @@ fn read_shape<'t>(
             source.problem(&at, "has a coordinate outside 0 to 1", mend);
             return None;
         }
-        return polygon(&corners).map_err(|e| source.problem(&at, e.to_string(), mend)).ok().map(Shape::Image);
+        return polygon(&corners)
+            .map_err(|e| source.problem(&at, e.to_string(), mend))
+            .ok()
+            .map(Shape::Image);
     }
     let Some(view) = view else {
         if !calibrated {
@@ -329,7 +345,11 @@ fn read_hours<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Schedul
         match text.parse::<Window>() {
             Ok(window) => windows.push(window),
             Err(error) => {
-                source.problem(&section.at_key("hours"), error.to_string(), "write hours = [\"06:00-22:30\"]");
+                source.problem(
+                    &section.at_key("hours"),
+                    error.to_string(),
+                    "write hours = [\"06:00-22:30\"]",
+                );
             }
         }
     }
@@ -368,15 +388,18 @@ fn read_rule<'t>(
     let zones = read_rule_zones(source, section, defaults.zones, zones, kind);
     let hours = read_hours(source, section);
     let secs = |n: f64| (n * 1000.0).round() as i64;
-    let dwell_secs = section.number(source, "dwell_secs", (1.0, 30.0 * 86_400.0)).unwrap_or(defaults.dwell_secs);
+    let dwell_secs =
+        section.number(source, "dwell_secs", (1.0, 30.0 * 86_400.0)).unwrap_or(defaults.dwell_secs);
     let presence_min = section.number(source, "presence_min", (0.05, 1.0)).unwrap_or(rule::PRESENCE_MIN);
     let hits_min = section.whole(source, "hits_min", (2, 1000)).unwrap_or(rule::HITS_MIN);
     let score_min = section.number(source, "score_min", (0.05, 1.0)).unwrap_or(rule::SCORE_MIN);
     let attended_min = section.number(source, "attended_min", share).unwrap_or(defaults.attended_min);
     let absence_secs = section.number(source, "absence_secs", (1.0, 86_400.0)).unwrap_or(rule::ABSENCE_SECS);
-    let sighting_secs = section.number(source, "sighting_secs", (1.0, 86_400.0)).unwrap_or(rule::SIGHTING_SECS);
+    let sighting_secs =
+        section.number(source, "sighting_secs", (1.0, 86_400.0)).unwrap_or(rule::SIGHTING_SECS);
     let size_px_min = section.number(source, "size_px_min", (1.0, 1080.0)).unwrap_or(rule::SIZE_PX_MIN);
-    let merge_radius_m = section.number(source, "merge_radius_m", (0.0, 500.0)).unwrap_or(rule::MERGE_RADIUS_M);
+    let merge_radius_m =
+        section.number(source, "merge_radius_m", (0.0, 500.0)).unwrap_or(rule::MERGE_RADIUS_M);
     let (standard_ref, code, matter_name) = matter?;
     Some(Rule {
         kind: kind?,
@@ -420,7 +443,11 @@ fn read_matter<'t>(
     None
 }
 
-fn read_classes<'t>(source: &mut Source<'t>, section: &mut Section<'t>, default: &[Class]) -> Option<Vec<Class>> {
+fn read_classes<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    default: &[Class],
+) -> Option<Vec<Class>> {
     let Some(names) = section.texts(source, "classes") else {
         return Some(default.to_vec());
     };
@@ -430,14 +457,20 @@ fn read_classes<'t>(source: &mut Source<'t>, section: &mut Section<'t>, default:
         match Class::from_name(name) {
             Some(class) => classes.push(class),
             None => {
-                let mend = nearest(name, &known)
-                    .map_or_else(|| format!("known: {}", known.join(", ")), |n| format!("did you mean \"{n}\"?"));
+                let mend = nearest(name, &known).map_or_else(
+                    || format!("known: {}", known.join(", ")),
+                    |n| format!("did you mean \"{n}\"?"),
+                );
                 source.problem(&section.at_key("classes"), format!("`{name}` is no class"), mend);
             }
         }
     }
     if names.is_empty() {
-        source.problem(&section.at_key("classes"), "is empty", "name at least one class, or leave the key out");
+        source.problem(
+            &section.at_key("classes"),
+            "is empty",
+            "name at least one class, or leave the key out",
+        );
     }
     (classes.len() == names.len() && !names.is_empty()).then_some(classes)
 }
@@ -469,8 +502,10 @@ fn read_rule_zones<'t>(
         match known.iter().position(|k| k == id) {
             Some(i) => indices.push(i),
             None => {
-                let mend = nearest(id, &known)
-                    .map_or_else(|| format!("zones of this camera: {}", known.join(", ")), |n| format!("did you mean \"{n}\"?"));
+                let mend = nearest(id, &known).map_or_else(
+                    || format!("zones of this camera: {}", known.join(", ")),
+                    |n| format!("did you mean \"{n}\"?"),
+                );
                 source.problem(&section.at_key("zones"), format!("`{id}` is no zone of this camera"), mend);
             }
         }

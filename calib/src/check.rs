@@ -170,7 +170,12 @@ impl<'t> Section<'t> {
     }
 
     /// A text that must be there; its absence is a problem.
-    pub fn text_required(&mut self, source: &mut Source<'t>, key: &'static str, mend: &str) -> Option<String> {
+    pub fn text_required(
+        &mut self,
+        source: &mut Source<'t>,
+        key: &'static str,
+        mend: &str,
+    ) -> Option<String> {
         if !self.has(key) {
             source.problem(&self.at_key(key), "is missing", mend);
             return None;
@@ -221,7 +226,8 @@ impl<'t> Section<'t> {
     /// A table below this one.
     pub fn section(&mut self, source: &mut Source<'t>, key: &'static str) -> Option<Section<'t>> {
         let at = self.at_key(key);
-        let table = self.typed(source, key, &format!("a table, like [{}]", at.key), |v| v.as_table().cloned())?;
+        let table =
+            self.typed(source, key, &format!("a table, like [{}]", at.key), |v| v.as_table().cloned())?;
         Some(Section { path: at.key, start: at.start, table, asked: BTreeSet::new() })
     }
 
@@ -231,7 +237,9 @@ impl<'t> Section<'t> {
         let wanted = format!("one or more tables, each headed [[{}]]", at.key);
         let tables = self.typed(source, key, &wanted, |v| {
             let items = v.as_array()?.iter();
-            items.map(|item| Some((item.span().start, item.get_ref().as_table()?.clone()))).collect::<Option<Vec<_>>>()
+            items
+                .map(|item| Some((item.span().start, item.get_ref().as_table()?.clone())))
+                .collect::<Option<Vec<_>>>()
         });
         let tables = tables.unwrap_or_default().into_iter().enumerate();
         tables
@@ -292,7 +300,8 @@ mod tests {
 
     #[test]
     fn every_mistake_is_found_in_one_pass() {
-        let text = "name = 3\nbeta = 1\n[stream]\nurll = \"x\"\n[[zone]]\nid = \"a\"\npolygon = [[0, 1, 2]]\n";
+        let text =
+            "name = 3\nbeta = 1\n[stream]\nurll = \"x\"\n[[zone]]\nid = \"a\"\npolygon = [[0, 1, 2]]\n";
         let mut source = Source::new("c.toml", text);
         let mut root = source.root();
         assert_eq!(root.text(&mut source, "name"), None);
@@ -306,7 +315,8 @@ mod tests {
         }
         root.finish(&mut source);
         let found: Vec<_> = source.into_problems().into_iter().map(|p| (p.key, p.line)).collect();
-        let expected = [("name", 1), ("stream.url", 3), ("stream.urll", 4), ("zone[0].polygon", 7), ("beta", 2)];
+        let expected =
+            [("name", 1), ("stream.url", 3), ("stream.urll", 4), ("zone[0].polygon", 7), ("beta", 2)];
         assert_eq!(found, expected.map(|(key, line)| (key.to_owned(), Some(line))));
     }
 

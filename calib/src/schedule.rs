@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["6-22", "06:00", "24:00-25:00", "06:60-07:00", "07:00-07:00", "-", "٠٦:٠٠-٠٧:٠٠"] {
+        for text in ["6-22", "06:00", "24:00-25:00", "06:60-07:00", "07:00-07:00", "-", "٠٦:٠٠-٠٧:٠٠"]
+        {
             assert!(text.parse::<Window>().is_err(), "{text}");
         }
         assert!(Schedule::always().holds(at("2026-07-01T00:00:00Z"), 480));

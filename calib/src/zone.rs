@@ -110,7 +110,11 @@ pub fn polygon(corners: &[[f64; 2]]) -> Result<geo::Polygon, PolygonError> {
     let ring: geo::LineString = corners.into_iter().map(geo::Coord::from).collect();
     let polygon = geo::Polygon::new(ring, Vec::new());
     // Both spaces are far coarser than this: a millionth of the picture, a square millimetre.
-    if polygon.is_valid() && polygon.unsigned_area() > 1e-6 { Ok(polygon) } else { Err(PolygonError::Crossed) }
+    if polygon.is_valid() && polygon.unsigned_area() > 1e-6 {
+        Ok(polygon)
+    } else {
+        Err(PolygonError::Crossed)
+    }
 }
 
 impl Zone {

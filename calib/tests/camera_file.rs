@@ -84,7 +84,10 @@ fn five_mistakes_are_told_in_one_run() {
     for key in ["stream.transprot", "calibration.point", "zone[1].polygon", "rule[0].matter"] {
         assert!(keys.contains(&key), "{key} is not in {keys:?}");
     }
-    assert!(found.iter().all(|p| p.file == "corner.toml" && p.line.is_some() && !p.mend.is_empty()), "{found:#?}");
+    assert!(
+        found.iter().all(|p| p.file == "corner.toml" && p.line.is_some() && !p.mend.is_empty()),
+        "{found:#?}"
+    );
     let transport = found.iter().find(|p| p.key == "stream.transprot").unwrap();
     assert_eq!(transport.mend, "did you mean `transport`?");
 }
@@ -112,14 +115,28 @@ fn each_mistake_names_its_key() {
     assert_eq!(replaced("dwell_secs = 240", "classes = [\"umbrela\"]"), ["rule[0].classes"]);
     assert_eq!(replaced("dwell_secs = 240", "presence_min = 60"), ["rule[0].presence_min"]);
     assert_eq!(replaced("dwell_secs = 240", "hits_min = 1"), ["rule[0].hits_min"]);
-    assert_eq!(replaced("lonlat = [118.65010, 34.92000]", "lonlat = [34.92, 118.65]")[0], "calibration.point[1].lonlat");
-    assert_eq!(replaced("kind = \"footway\"", "kind = \"construction_watch\""), ["rule[0]"], "no zone to look at");
+    assert_eq!(
+        replaced("lonlat = [118.65010, 34.92000]", "lonlat = [34.92, 118.65]")[0],
+        "calibration.point[1].lonlat"
+    );
+    assert_eq!(
+        replaced("kind = \"footway\"", "kind = \"construction_watch\""),
+        ["rule[0]"],
+        "no zone to look at"
+    );
     assert_eq!(replaced("image_size = [1920, 1080]", "image_size = [1920]")[0], "calibration.image_size");
 }
 
 #[test]
 fn rubbish_is_refused_without_a_panic() {
-    for text in ["", "= = =", "[stream]\nurl = 3", "[[zone]]\n[[rule]]\n", "zone = 1\nrule = [1]\nstream = \"x\"", "\u{feff}a=[[[["] {
+    for text in [
+        "",
+        "= = =",
+        "[stream]\nurl = 3",
+        "[[zone]]\n[[rule]]\n",
+        "zone = 1\nrule = [1]\nstream = \"x\"",
+        "\u{feff}a=[[[[",
+    ] {
         assert!(!problems(text).is_empty(), "{text:?}");
     }
 }

@@ -198,11 +198,13 @@ fn run(
     let (ready, running) = sync_channel(1);
     let thread = std::thread::Builder::new().name("rtsp server".to_owned()).spawn(move || {
         let _ = context.with_thread_default(|| {
-            // `quit` before `run` is forgotten: whoever may call it waits until the loop turns.
-            context.invoke_local(move || {
+            // `quit` before `run` is forgotten: whoever may call it waits until the loop turns. Invoking would
+            // not do, as that runs at once on the context's own thread.
+            let turning = rtsp::glib::idle_source_new(None, rtsp::glib::Priority::DEFAULT, move || {
                 let _ = ready.try_send(());
+                rtsp::glib::ControlFlow::Break
             });
-            let cleaner = context.clone();
+            turning.attach(Some(&context));
             let pool = server.session_pool();
             let sweep =
                 rtsp::glib::timeout_source_new_seconds(5, None, rtsp::glib::Priority::DEFAULT, move || {
@@ -211,7 +213,7 @@ fn run(
                     }
                     rtsp::glib::ControlFlow::Continue
                 });
-            let swept = sweep.attach(Some(&cleaner));
+            let swept = sweep.attach(Some(&context));
             main_loop.run();
             if let Some(source) = context.find_source_by_id(&source) {
                 source.destroy();

@@ -39,7 +39,11 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             Ok(node) => {
                 report.warnings = warnings(&node);
                 report.errors.extend(model_faults(&node, onnxruntime));
-                fine = format!("{}: {} cameras, all well", arguments.config.display(), node.cameras.len());
+                let cameras = match node.cameras.len() {
+                    1 => "1 camera".to_owned(),
+                    n => format!("{n} cameras"),
+                };
+                fine = format!("{}: {cameras}, all well", arguments.config.display());
             }
             Err(problems) => report.errors = problems,
         }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::node::{self, CameraEntry};
 use crate::run::wait_for_signal;
-use crate::service::{CameraReport, Service, state_printer};
+use crate::service::{CameraReport, Service};
 use crate::truth::{ClipTruth, Verdict};
 
 /// The port that the sample camera files name; the demo puts the port that it got in its place.
@@ -62,6 +62,8 @@ struct CameraLine {
     state: String,
     looks: u64,
     findings: u64,
+    /// Frames that a newer one took the place of before the detector came to them.
+    overwritten: u64,
 }
 
 /// The sample streets, being served.
@@ -83,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
         .map_err(|problems| anyhow::anyhow!("the demo's own files are wrong:\n{}", list(&problems)))?;
     let grids = node.cameras.values().next().map(|entry: &CameraEntry| entry.grids.clone());
     let grids = grids.context("samples/cameras holds no camera")?;
-    let service = Service::start(node, onnxruntime, state_printer())?;
+    let service = Service::start(node, onnxruntime)?;
     say(&format!("{} cameras at {}", street.truths.len(), street.server.url("")));
     say(&format!("the desk is at {}/", service.desk_url()));
     print_posts(&service);
@@ -121,6 +123,7 @@ fn camera_line(report: &CameraReport) -> CameraLine {
         state: report.state.to_string(),
         looks: report.looks,
         findings: report.findings,
+        overwritten: report.overwritten,
     }
 }
 

@@ -55,9 +55,17 @@ enum Command {
     Models(models_check::Arguments),
 }
 
+impl Command {
+    /// What is logged where SHIRONG_LOG says nothing: the service tells its story, the others only trouble.
+    fn log_default(&self) -> &'static str {
+        if matches!(self, Self::Run(_)) { "info" } else { "warn" }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("SHIRONG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("SHIRONG_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(arguments.command.log_default()));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if arguments.log_json {
         log.json().init();

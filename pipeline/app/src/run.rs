@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::node;
-use crate::service::{Service, state_printer};
+use crate::service::Service;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             return Ok(ExitCode::FAILURE);
         }
     };
-    let service = Service::start(node, onnxruntime, state_printer())?;
+    let service = Service::start(node, onnxruntime)?;
     tracing::info!(desk = service.desk_url(), "running; stop with SIGTERM or Ctrl-C");
     wait_for_signal()?;
     tracing::info!("stopping");

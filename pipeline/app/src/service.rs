@@ -17,13 +17,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
 use calib::time::Timestamp;
 use ingest::{CameraState, Frame};
 use logic::case::ModelRef;
@@ -41,6 +42,15 @@ use crate::{platform, source};
 const TASKS_MAX: usize = 16;
 /// A watch is written to disk at most so often while nothing was confirmed, milliseconds of frame time.
 const SNAPSHOT_MS_MIN: i64 = 4_000;
+/// In the place of a frame that cannot be read.
+const NO_PICTURE: YuvView<'static> = YuvView {
+    width: 0,
+    height: 0,
+    luma: Plane { data: &[], stride: 0 },
+    chroma: Chroma::Nv12 { uv: Plane { data: &[], stride: 0 } },
+    matrix: Matrix::Bt601,
+    range: Range::Limited,
+};
 /// How long a stop waits for the desk to take what is committed; the rest is posted after the next start.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -90,15 +100,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts everything. `on_state` hears of each change of a camera's stream.
+    /// Starts everything.
     ///
     /// # Errors
     /// A model, a store or a port that cannot be had; nothing is left running then.
-    pub(crate) fn start(
-        node: Node,
-        onnxruntime: Option<&Path>,
-        on_state: impl Fn(&CameraId, &CameraState) + Send + Sync + 'static,
-    ) -> Result<Self> {
+    pub(crate) fn start(node: Node, onnxruntime: Option<&Path>) -> Result<Self> {
         ingest::init()?;
         let runtime = Runtime::load(onnxruntime)?;
         let detector = Detector::open(&runtime, Manifest::load(&node.manifest)?, node.model_threads)?;
@@ -123,16 +129,12 @@ impl Service {
         let keeper = Keeper { reporter, handle: platform.handle(), lanes: Arc::clone(&lanes), model };
         let evidence = spawn("evidence", move || keeper.run(&tasks_out))?;
 
-        let on_state = Arc::new(on_state);
         let mut cameras = Vec::new();
         for (index, lane) in lanes.iter().enumerate() {
-            let (id, on_state, to) = (lane.id.clone(), Arc::clone(&on_state), Arc::clone(&arrivals));
+            let to = Arc::clone(&arrivals);
             let config = source::config(&lane.id, &lane.entry)?;
-            let camera = ingest::Camera::start(
-                config,
-                move |frame| to.put(index, frame),
-                move |state| on_state(&id, state),
-            );
+            // Each change of a stream's state is logged where it arises.
+            let camera = ingest::Camera::start(config, move |frame| to.put(index, frame), |_| {});
             cameras.push(camera.with_context(|| format!("camera {}", lane.id))?);
         }
         Ok(Self { cameras, lanes, arrivals, detect, evidence, platform })
@@ -308,8 +310,7 @@ struct Keeper {
 impl Keeper {
     fn run(self, tasks: &Receiver<Task>) {
         for task in tasks {
-            let Some(job) = self.job(&task) else { continue };
-            let prepared = report::prepare(job);
+            let prepared = report::prepare(self.job(&task));
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %self.lanes[task.camera].id, %fault, "goes on without its pictures");
             }
@@ -339,35 +340,37 @@ impl Keeper {
         }
     }
 
-    fn job<'t>(&self, task: &'t Task) -> Option<Job<'t>> {
+    fn job<'t>(&self, task: &'t Task) -> Job<'t> {
         let lane = &self.lanes[task.camera];
         let camera = lane.id.clone();
         let event = match &task.what {
-            What::Snapshot(json) => return Some(Job::Snapshot { camera, json: json.clone() }),
+            What::Snapshot(json) => return Job::Snapshot { camera, json: json.clone() },
             What::Event(event) => event,
         };
         let sight = event.sight();
         let spot = sight.spot;
+        // A finding goes on without its pictures where the frame gives none: `prepare` says so.
         let shot = || {
-            let (frame, detections) = task.shot.as_ref()?;
-            Some(Shot { view: frame.view()?, at: sight.at, detections })
+            let (frame, detections) = match &task.shot {
+                Some((frame, detections)) => (frame.view(), detections.as_slice()),
+                None => (None, [].as_slice()),
+            };
+            Shot { view: frame.unwrap_or(NO_PICTURE), at: sight.at, detections }
         };
         let finding = || crate::place::place(&lane.id, &lane.entry.camera, &lane.entry.grids, sight);
-        Some(match event {
-            Event::Appeared(_) => Job::Appeared { camera, spot, shot: shot()? },
+        match event {
+            Event::Appeared(_) => Job::Appeared { camera, spot, shot: shot() },
             Event::Confirmed(_) => Job::Confirmed {
                 finding: finding(),
-                shot: shot()?,
+                shot: shot(),
                 provenance: self.provenance(lane, &sight.zone),
             },
-            Event::Seen(_) => Job::Seen {
-                finding: finding(),
-                shot: shot()?,
-                provenance: self.provenance(lane, &sight.zone),
-            },
+            Event::Seen(_) => {
+                Job::Seen { finding: finding(), shot: shot(), provenance: self.provenance(lane, &sight.zone) }
+            }
             Event::Gone(_) => Job::Gone { camera, spot },
             Event::Dropped(_) => Job::Dropped { camera, spot },
-        })
+        }
     }
 
     fn provenance(&self, lane: &Lane, zone: &str) -> Provenance {
@@ -380,19 +383,6 @@ impl Keeper {
             zone_polygon_in_image: zone
                 .map(|zone| zone.outline_in_image(camera.ground.as_ref()))
                 .unwrap_or_default(),
-        }
-    }
-}
-
-/// Prints each change of a camera's state once, as people read it.
-pub(crate) fn state_printer() -> impl Fn(&CameraId, &CameraState) + Send + Sync + 'static {
-    let last: Mutex<BTreeMap<CameraId, String>> = Mutex::new(BTreeMap::new());
-    move |id, state| {
-        let words = state.to_string();
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(id) != Some(&words) {
-            tracing::info!(camera = %id, state = words, "stream");
-            last.insert(id.clone(), words);
         }
     }
 }

@@ -127,7 +127,12 @@ impl Watch {
                 None => spot.miss(gap_ms),
             }
         }
-        things.into_iter().enumerate().filter(|(t, _)| spot_of[*t].is_none()).map(|(_, thing)| thing).collect()
+        things
+            .into_iter()
+            .enumerate()
+            .filter(|(t, _)| spot_of[*t].is_none())
+            .map(|(_, thing)| thing)
+            .collect()
     }
 
     /// Confirms, retells and gives up the rule's spots.
@@ -137,8 +142,12 @@ impl Watch {
             if spot.rule != index || spot.is_over(rule) {
                 continue;
             }
-            let adjoins_confirmed =
-                || self.state.spots.iter().any(|o| o.rule == index && o.confirmed && o.id != spot.id && o.adjoins(spot));
+            let adjoins_confirmed = || {
+                self.state
+                    .spots
+                    .iter()
+                    .any(|o| o.rule == index && o.confirmed && o.id != spot.id && o.adjoins(spot))
+            };
             if !spot.confirmed && spot.was_hit() && spot.meets(rule) && !adjoins_confirmed() {
                 let spot = &mut self.state.spots[s];
                 spot.confirmed = true;

@@ -65,8 +65,11 @@ impl Street {
 
     fn look(&mut self, boxes: &[(Class, [f32; 4])]) {
         self.now = self.now.plus_millis(STEP_MS);
-        let detections =
-            boxes.iter().map(|(class, b)| Detection { class: *class, score: 0.8, bounds: ImageBox::from(*b) });
+        let detections = boxes.iter().map(|(class, b)| Detection {
+            class: *class,
+            score: 0.8,
+            bounds: ImageBox::from(*b),
+        });
         let look = Look { at: self.now, aspect: 16.0 / 9.0, detections: detections.collect() };
         self.events.extend(self.watch.look(&look));
     }
@@ -119,7 +122,8 @@ fn dumped_litter_is_told_once_and_then_seen_again_at_intervals() {
     let seen = street.events.iter().filter(|e| matches!(e, Event::Seen(_))).count();
     // 300 s: confirmed after 60, then told every 120.
     assert_eq!(seen, 1);
-    let confirmed_at = street.events.iter().find(|e| matches!(e, Event::Confirmed(_))).unwrap().sight().clone();
+    let confirmed_at =
+        street.events.iter().find(|e| matches!(e, Event::Confirmed(_))).unwrap().sight().clone();
     assert_eq!(confirmed_at.at.secs_since(confirmed_at.first_at), 60.0);
 }
 

@@ -237,7 +237,6 @@ def plates(args, spec, sc, sun, world, meta):
     if spec.get("vendor"):
         everyone = [ob for k in range(9) for ob in g.GROUPS[f"vendor{k}"]]
         box = box_of(sc, spec, everyone, 10)
-        meta["attendant_px"] = box_of(sc, spec, everyone, 0, shadow=False)
         for k in range(9):
             state(f"vendor{k}", ["stall", f"vendor{k}"], box, args.spp)
 
@@ -318,6 +317,8 @@ def main():
     meta["forward"] = list((sc.camera.matrix_world.to_3x3() @ Vector((0, 0, -1))))
     for k in spec["key"]:
         meta.setdefault("boxes", {})[k] = box_of(sc, spec, g.GROUPS[k], 0, shadow=False)
+    if spec.get("vendor"):
+        meta["attendant_px"] = box_of(sc, spec, [ob for k in range(9) for ob in g.GROUPS[f"vendor{k}"]], 0, shadow=False)
     w, h = plan.SIZE
     grid = [(x * .5, y) for x in range(-60, 61) for y in (-2.2, -1.1, 0, 1.1, 2.2)]
     meta["ground"] = [(p, pixel(sc, (*p, 0))[:2]) for p in grid

@@ -1,0 +1,92 @@
+//! `shirong check` as a user types it.
+
+mod street;
+
+use std::process::Command;
+
+use street::NodeFolder;
+
+const FIVE: &str = r#"
+name = "Five mistakes"
+[stream]
+url = "rtsp://192.0.2.10/x"
+transprot = "udp"
+[calibration]
+image_size = [1920, 1080]
+[[calibration.point]]
+pixel = [100, 100]
+lonlat = [118.6500, 34.9200]
+[[calibration.point]]
+pixel = [200, 200]
+lonlat = [118.6501, 34.9201]
+[[calibration.point]]
+pixel = [300, 300]
+lonlat = [118.6502, 34.9202]
+[[calibration.point]]
+pixel = [400, 400]
+lonlat = [118.6503, 34.9203]
+[[zone]]
+id = "footway"
+kind = "footway"
+polygon = [[0.1, 0.1], [0.9, 0.9]]
+[[rule]]
+kind = "litter"
+matter = "06099"
+[grids]
+unit = "no-such-grid.geojson"
+"#;
+
+fn check(node: &NodeFolder, json: bool) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shirong"));
+    command.args(["check", "-c"]).arg(node.config()).current_dir(street::root());
+    if json {
+        command.arg("--json");
+    }
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn five_mistakes_in_one_file_are_told_in_one_run() {
+    let node = NodeFolder::new();
+    node.camera("five", FIVE);
+    let (code, said) = check(&node, true);
+    assert_eq!(code, Some(1), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let errors = report["errors"].as_array().unwrap();
+    let mut keys: Vec<&str> = errors.iter().map(|e| e["key"].as_str().unwrap()).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        ["calibration.point", "grids.unit", "rule[0].matter", "stream.transprot", "zone[0].polygon"]
+    );
+    for error in errors {
+        assert!(error["file"].as_str().unwrap().ends_with("cameras/five.toml"), "{error}");
+        assert!(!error["mend"].as_str().unwrap().is_empty());
+    }
+    let (code, said) = check(&node, false);
+    assert_eq!(code, Some(1));
+    assert!(said.ends_with("5 errors\n"), "{said}");
+}
+
+#[test]
+fn a_good_node_is_well_and_says_so() {
+    let node = NodeFolder::new();
+    node.sample_camera("litter", 8554, &[]);
+    let (code, said) = check(&node, false);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("1 camera, all well"), "{said}");
+}
+
+#[test]
+fn a_node_without_a_model_or_a_camera_says_what_to_write() {
+    let node = NodeFolder::new();
+    let text = std::fs::read_to_string(node.config()).unwrap().replace("[model]", "[modell]");
+    std::fs::write(node.config(), text).unwrap();
+    let (code, said) = check(&node, true);
+    assert_eq!(code, Some(1));
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let keys: Vec<&str> =
+        report["errors"].as_array().unwrap().iter().map(|e| e["key"].as_str().unwrap()).collect();
+    assert!(keys.contains(&"model") && keys.contains(&"modell") && keys.contains(&""), "{said}");
+}
