@@ -85,6 +85,8 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
         .map_err(|problems| anyhow::anyhow!("the demo's own files are wrong:\n{}", list(&problems)))?;
     let grids = node.cameras.values().next().map(|entry: &CameraEntry| entry.grids.clone());
     let grids = grids.context("samples/cameras holds no camera")?;
+    let bundled = root.join(".runtime/onnxruntime/libonnxruntime.so");
+    let onnxruntime = onnxruntime.or_else(|| bundled.exists().then_some(bundled.as_path()));
     let service = Service::start(node, onnxruntime)?;
     say(&format!("{} cameras at {}", street.truths.len(), street.server.url("")));
     say(&format!("the desk is at {}/", service.desk_url()));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::now_unix_ns;
 use crate::frame::Frame;
-use crate::knock::knock;
+use crate::knock::{knock, sharpen};
 use crate::state::{Tally, count};
 use crate::stream::{Event, Happening, Shared, Stream};
 use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
@@ -247,7 +247,12 @@ impl Supervisor {
         };
         let outcome = self.watch(&stream, is_live);
         self.pts_base += stream.facts.length();
-        outcome
+        match (outcome, &self.config.location) {
+            (Outcome::Refused(refusal), SourceLocation::Rtsp { url, .. }) => {
+                Outcome::Refused(sharpen(refusal, url, KNOCK_LIMIT))
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     fn watch(&mut self, stream: &Stream, is_live: bool) -> Outcome {

@@ -14,7 +14,7 @@ use crate::clock::now_unix_ns;
 use crate::decode::codec_name;
 use crate::frame::Frame;
 use crate::gate::Unit;
-use crate::knock::knock;
+use crate::knock::{knock, sharpen};
 use crate::state::Tally;
 use crate::stream::{Happening, Shared, Stream};
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
@@ -83,7 +83,11 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     crate::init().map_err(|e| Refusal::Other(e.to_string()))?;
     let location = location.checked().map_err(|e| Refusal::Other(e.to_string()))?;
     let deadline = Instant::now() + timeout;
-    if let SourceLocation::Rtsp { url, .. } = &location {
+    let address = match &location {
+        SourceLocation::Rtsp { url, .. } => Some(url.clone()),
+        SourceLocation::File { .. } => None,
+    };
+    if let Some(url) = &address {
         knock(url, timeout / 2)?;
     }
     let seen = Arc::new(Mutex::new(Seen::default()));
@@ -133,7 +137,12 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     drop(stream);
     let seen = std::mem::take(&mut *lock(&seen));
     let clock_skew_ms = tally.read().sender_skew_ms;
-    let Some(snapshot) = seen.snapshot else { return Err(refusal) };
+    let Some(snapshot) = seen.snapshot else {
+        return Err(match &address {
+            Some(url) => sharpen(refusal, url, timeout / 4),
+            None => refusal,
+        });
+    };
     Ok(report(&seen.units, caps.as_ref(), snapshot, clock_skew_ms, has_audio))
 }
 

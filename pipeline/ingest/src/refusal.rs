@@ -21,6 +21,8 @@ pub enum Refusal {
     NotRtsp,
     /// The stream has no video.
     NoVideo,
+    /// The camera does not send over the transport asked for.
+    Transport,
     /// Video in a codec that is not decoded here.
     UnsupportedCodec(String),
     /// Anything else.
@@ -35,6 +37,7 @@ impl fmt::Display for Refusal {
             Self::Unreachable(why) => write!(f, "nothing can be reached at this host and port ({why}): check address, port, power and network"),
             Self::NotRtsp => f.write_str("something is listening on this port but it does not speak RTSP: check the port (RTSP is usually 554)"),
             Self::NoVideo => f.write_str("the stream carries no video: choose another stream of this camera"),
+            Self::Transport => f.write_str("the camera does not send over this transport: use UDP instead of TCP, or TCP instead of UDP (transport = \"udp\" in a camera file, --udp for a probe)"),
             Self::UnsupportedCodec(codec) => write!(f, "the stream's codec {codec} is not supported: set the camera to H.264 or H.265"),
             Self::Other(what) => write!(f, "the camera gives no stream: {what}"),
         }
@@ -52,7 +55,7 @@ impl Refusal {
 }
 
 /// What an error on the bus means. `debug` is read for status codes only, never passed on.
-pub(crate) fn classify(error: &gst::glib::Error, debug: &str) -> Refusal {
+pub(crate) fn classify(error: &gst::glib::Error, debug: &str, live: bool) -> Refusal {
     let text = error.message();
     let status = |code: &str| text.contains(code) || debug.contains(code);
     match error.kind::<gst::ResourceError>() {
@@ -67,6 +70,8 @@ pub(crate) fn classify(error: &gst::glib::Error, debug: &str) -> Refusal {
         return Refusal::NotFound;
     }
     match error.kind::<gst::StreamError>() {
+        // rtspsrc says so where the camera described a stream and refused every way to carry it (461).
+        Some(gst::StreamError::CodecNotFound) if live => return Refusal::Transport,
         Some(gst::StreamError::CodecNotFound) => {
             return Refusal::UnsupportedCodec("of this recording".to_owned());
         }

@@ -239,7 +239,7 @@ fn watch_bus(pipeline: &gst::Pipeline, parts: &Parts) {
         match message.view() {
             gst::MessageView::Error(error) => {
                 let debug = error.debug().map(|d| d.to_string()).unwrap_or_default();
-                let refusal = classify(&error.error(), &debug);
+                let refusal = classify(&error.error(), &debug, parts.live);
                 parts.tell(Happening::Failed(parts.facts.refine(refusal)));
             }
             gst::MessageView::Warning(warning) if warning.error().matches(gst::StreamError::Decode) => {

@@ -104,6 +104,14 @@ fn a_silent_door_is_not_rtsp() {
 
 /// A minimal RTSP server that describes a stream by this SDP.
 fn describing(sdp: &'static str) -> (u16, impl Sized) {
+    describing_but(sdp, |_, _| None)
+}
+
+/// The same, where `other` may answer otherwise, by the request and its `CSeq` line.
+fn describing_but(
+    sdp: &'static str,
+    other: fn(request: &str, cseq: &str) -> Option<String>,
+) -> (u16, impl Sized) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let thread = std::thread::spawn(move || {
@@ -121,6 +129,7 @@ fn describing(sdp: &'static str) -> (u16, impl Sized) {
                          Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
                         body.len()
                     );
+                    let answer = other(&request, &cseq).unwrap_or(answer);
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
                     }
@@ -146,4 +155,27 @@ fn another_codec_is_named() {
     );
     let refusal = refusal_of(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp));
     assert_eq!(refusal, Refusal::UnsupportedCodec("JPEG".into()));
+}
+
+const VIDEO_SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
+     m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:v\r\n";
+
+/// VLC's: rtspsrc takes an answer without `CSeq` for rubbish and names no reason.
+#[test]
+fn a_404_without_its_cseq_is_a_wrong_path() {
+    let (port, _server) = describing_but(VIDEO_SDP, |request, _| {
+        let not_found = "RTSP/1.0 404 Not found\r\nContent-Length: 3\r\n\r\nno!";
+        request.starts_with("DESCRIBE").then(|| not_found.to_owned())
+    });
+    assert_eq!(refusal_of(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp)), Refusal::NotFound);
+}
+
+/// VLC's again: it sends over UDP only.
+#[test]
+fn a_transport_that_the_camera_does_not_have_is_named() {
+    let (port, _server) = describing_but(VIDEO_SDP, |request, cseq| {
+        let refused = format!("RTSP/1.0 461 Client error\r\n{cseq}\r\nContent-Length: 0\r\n\r\n");
+        request.starts_with("SETUP").then_some(refused)
+    });
+    assert_eq!(refusal_of(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp)), Refusal::Transport);
 }

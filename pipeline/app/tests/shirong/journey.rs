@@ -1,13 +1,11 @@
 //! From RTSP to the desk through outages, kills and restarts, with the real binary.
 
-mod street;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::street::{NodeFolder, clip, serve, setting};
 use logic::case::Case;
 use samples::{RtspServer, ServedCamera};
-use street::{NodeFolder, clip, serve, setting};
 
 const CASE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -108,7 +106,7 @@ fn closed_and_still_there_is_a_new_case_linked_to_the_old() {
     let token = std::fs::read_to_string(node.folder.path().join("data/desk.token")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let status = runtime.block_on(async {
-        let client = street::client();
+        let client = crate::street::client();
         let url = format!("http://127.0.0.1:{}/api/v1/cases/{first}/close", node.desk_port);
         let body = serde_json::json!({"reason": "cleared by the test"});
         client.post(url).bearer_auth(token.trim()).json(&body).send().await.unwrap().status()
@@ -133,7 +131,7 @@ fn the_demo_finds_everything_once_and_nothing_else() {
         .arg("--work")
         .arg(work.path())
         .arg("--root")
-        .arg(street::root())
+        .arg(crate::street::root())
         .output()
         .unwrap();
     let said =

@@ -1,10 +1,8 @@
 //! `shirong check` as a user types it.
 
-mod street;
-
 use std::process::Command;
 
-use street::NodeFolder;
+use crate::street::NodeFolder;
 
 const FIVE: &str = r#"
 name = "Five mistakes"
@@ -38,7 +36,7 @@ unit = "no-such-grid.geojson"
 
 fn check(node: &NodeFolder, json: bool) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shirong"));
-    command.args(["check", "-c"]).arg(node.config()).current_dir(street::root());
+    command.args(["check", "-c"]).arg(node.config()).current_dir(crate::street::root());
     if json {
         command.arg("--json");
     }
