@@ -56,7 +56,7 @@ pub(crate) fn things(look: &Look, rule: &Rule, camera: &Camera) -> Vec<Thing> {
 }
 
 fn thing(detection: &Detection, look: &Look, rule: &Rule, camera: &Camera) -> Option<Thing> {
-    let Detection { class, score, bounds } = *detection;
+    let Detection { class, score, mut bounds } = *detection;
     if !rule.classes.contains(&class) || score < rule.score_min || bounds.area() > AREA_MAX {
         return None;
     }
@@ -67,6 +67,8 @@ fn thing(detection: &Detection, look: &Look, rule: &Rule, camera: &Camera) -> Op
         return None;
     }
     let (foot, foot_sigma) = foot(class, &bounds, look.aspect);
+    // A parasol's thing reaches down to where it stands, and so does the crop that people are shown.
+    bounds.y1 = bounds.y1.max(foot.y as f32);
     let zone = zone_of(foot, look, rule, camera)?;
     let attended = has_company(&bounds, foot, look);
     Some(Thing { bounds, foot, foot_sigma, score, zone, attended })

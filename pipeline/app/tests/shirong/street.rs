@@ -14,31 +14,31 @@ use samples::{RtspServer, ServedCamera};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A client for the desk on loopback.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     // The second call finds a provider in place, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
 /// The top of the checkout.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// A sample clip.
-pub fn clip(name: &str) -> PathBuf {
+pub(crate) fn clip(name: &str) -> PathBuf {
     root().join(format!("samples/clips/{name}.mp4"))
 }
 
 /// A node's folder.
-pub struct NodeFolder {
-    pub folder: tempfile::TempDir,
-    pub desk_port: u16,
+pub(crate) struct NodeFolder {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) desk_port: u16,
 }
 
 impl NodeFolder {
     /// A node with an embedded desk on a free port and no camera yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("cameras")).unwrap();
         let desk_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -54,16 +54,16 @@ impl NodeFolder {
         Self { folder, desk_port }
     }
 
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("shirong.toml")
     }
 
-    pub fn camera(&self, id: &str, text: &str) {
+    pub(crate) fn camera(&self, id: &str, text: &str) {
         fs::write(self.folder.path().join(format!("cameras/{id}.toml")), text).unwrap();
     }
 
     /// The sample's own camera file, on another port and with other lines.
-    pub fn sample_camera(&self, id: &str, port: u16, changes: &[(&str, &str)]) {
+    pub(crate) fn sample_camera(&self, id: &str, port: u16, changes: &[(&str, &str)]) {
         let mut text = fs::read_to_string(root().join(format!("samples/cameras/{id}.toml"))).unwrap();
         text = text.replace("127.0.0.1:8554", &format!("127.0.0.1:{port}"));
         for (from, to) in changes {
@@ -74,7 +74,7 @@ impl NodeFolder {
     }
 
     /// Starts the service.
-    pub fn start(&self) -> Service {
+    pub(crate) fn start(&self) -> Service {
         let child = Command::new(env!("CARGO_BIN_EXE_shirong"))
             .args(["run", "-c"])
             .arg(self.config())
@@ -87,7 +87,7 @@ impl NodeFolder {
     }
 
     /// The desk's cases; `None` while it does not answer.
-    pub fn cases(&self) -> Option<Vec<Case>> {
+    pub(crate) fn cases(&self) -> Option<Vec<Case>> {
         let client = client();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let url = format!("http://127.0.0.1:{}/api/v1/cases?limit=500", self.desk_port);
@@ -98,7 +98,7 @@ impl NodeFolder {
     }
 
     /// Waits until the cases are as wanted, and returns them.
-    pub fn wait_for_cases(&self, within: Duration, wanted: impl Fn(&[Case]) -> bool) -> Vec<Case> {
+    pub(crate) fn wait_for_cases(&self, within: Duration, wanted: impl Fn(&[Case]) -> bool) -> Vec<Case> {
         let deadline = Instant::now() + within;
         loop {
             let cases = self.cases();
@@ -112,19 +112,19 @@ impl NodeFolder {
 }
 
 /// A running service; killed when dropped.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
 }
 
 impl Service {
     /// SIGKILL.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and its exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         let status = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
         self.child.wait().unwrap().code()
@@ -139,12 +139,12 @@ impl Drop for Service {
 }
 
 /// Sample cameras of these names, whose clips are `into` their scene now.
-pub fn serve(names: &[&str], into: Duration) -> RtspServer {
+pub(crate) fn serve(names: &[&str], into: Duration) -> RtspServer {
     let cameras = names.iter().map(|name| ServedCamera::new(*name, clip(name))).collect();
     RtspServer::start_at(0, cameras, Instant::now() - into).unwrap()
 }
 
 /// A number that a longer run by hand may set.
-pub fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")))
 }
