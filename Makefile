@@ -1,6 +1,7 @@
 # The two commands are `make demo` and `make test`. Both set up what they need first, and are quick the second time.
 
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 .PHONY: help demo test setup runtime lint floors build
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)

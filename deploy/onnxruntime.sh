@@ -22,7 +22,11 @@ echo "Fetching ONNX Runtime $version from PyPI"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 --implementation cp \
-    --platform "$platform" --dest "$work" "onnxruntime==$version"
+    --platform "$platform" --dest "$work" "onnxruntime==$version" || {
+    echo "ONNX Runtime cannot be had from PyPI here: bring the wheel's libonnxruntime.so by hand and set" >&2
+    echo "SHIRONG_ONNXRUNTIME to it, or make PyPI reachable for pip" >&2
+    exit 1
+}
 wheel=$(echo "$work"/onnxruntime-*.whl)
 echo "$sha256  $wheel" | sha256sum --check --quiet || {
     echo "the wheel's sha256 is not the pinned one; nothing was installed" >&2

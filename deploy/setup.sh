@@ -10,6 +10,10 @@ packages=(
     gstreamer1.0-libav
     opencv-doc # vtest.avi: a real fixed street camera for the demo
 )
+if ! command -v cargo >/dev/null; then
+    echo "Rust is missing: install it by rustup (https://rustup.rs), 1.95 or newer, then run this again." >&2
+    exit 1
+fi
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 
 missing=()
@@ -27,11 +31,11 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "Run as root: apt-get install ${missing[*]}" >&2
+        echo "Run as root: apt-get update && apt-get install ${missing[*]}" >&2
         exit 1
     fi
     echo "Installing them needs root:"
     as_root=(sudo)
 fi
 "${as_root[@]}" apt-get update -q
-DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"

@@ -150,7 +150,7 @@ fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<St
     let mut section = root.section(source, "stream")?;
     let url =
         section.text_required(source, "url", "write url = \"rtsp://192.0.2.10/path\", or a clip's path");
-    if url.as_deref().is_some_and(|url| authority(url).is_some_and(|a| a.contains('@'))) {
+    if url.as_deref().is_some_and(|url| url.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))) {
         source.problem(
             &section.at_key("url"),
             "holds a user or password",
@@ -166,6 +166,16 @@ fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<St
     let from_file = section.text(source, "password_file").map(PasswordPlace::File);
     if from_env.is_some() && from_file.is_some() {
         source.problem(&section.at_key("password_file"), "stands beside password_env", "keep one of them");
+    }
+    match (&user, from_env.is_some() || from_file.is_some()) {
+        (Some(_), false) => {
+            let mend = "write password_env = \"NAME_OF_A_VARIABLE\" or password_file = \"/path\" beside it";
+            source.problem(&section.at_key("user"), "has no password beside it", mend);
+        }
+        (None, true) => {
+            source.problem(&section.at(), "has a password for nobody", "write user = \"…\" beside it");
+        }
+        _ => {}
     }
     if section.has("password") {
         source.problem(
@@ -185,12 +195,6 @@ fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<St
         cadence,
         silent_secs_max: silent.unwrap_or(SILENT_SECS_MAX),
     })
-}
-
-/// What stands between `://` and the next slash.
-fn authority(url: &str) -> Option<&str> {
-    let rest = url.split_once("://")?.1;
-    rest.split('/').next()
 }
 
 fn read_cadence<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Cadence {
@@ -235,6 +239,12 @@ fn read_calibration<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Opti
         {
             let mend = "longitude comes first, in degrees, CGCS2000: [118.65012, 34.92034]";
             source.problem(&point.at_key("lonlat"), "lies outside China", mend);
+        }
+        if let (Some([x, y]), Some([w, h])) = (pixel, size)
+            && !((0.0..=w).contains(&x) && (0.0..=h).contains(&y))
+        {
+            let mend = "read the pixels from a picture of image_size, or write the size they were read from";
+            source.problem(&point.at_key("pixel"), "lies outside image_size", mend);
         }
         point.finish(source);
         if let (Some(pixel), Some(lon_lat)) = (pixel, lon_lat) {
@@ -340,6 +350,10 @@ fn read_name<'t, T: Copy>(
 
 fn read_hours<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Schedule {
     let Some(texts) = section.texts(source, "hours") else { return Schedule::always() };
+    if texts.is_empty() {
+        let mend = "write hours = [\"06:00-22:30\"], or leave the key out for round the clock";
+        source.problem(&section.at_key("hours"), "is empty and would never hold", mend);
+    }
     let mut windows = Vec::new();
     for text in texts {
         match text.parse::<Window>() {
@@ -394,7 +408,8 @@ fn read_rule<'t>(
     let hits_min = section.whole(source, "hits_min", (2, 1000)).unwrap_or(rule::HITS_MIN);
     let score_min = section.number(source, "score_min", (0.05, 1.0)).unwrap_or(rule::SCORE_MIN);
     let attended_min = section.number(source, "attended_min", share).unwrap_or(defaults.attended_min);
-    let absence_secs = section.number(source, "absence_secs", (1.0, 86_400.0)).unwrap_or(rule::ABSENCE_SECS);
+    let absence_secs =
+        section.number(source, "absence_secs", (1.0, 30.0 * 86_400.0)).unwrap_or(defaults.absence_secs);
     let sighting_secs =
         section.number(source, "sighting_secs", (1.0, 86_400.0)).unwrap_or(rule::SIGHTING_SECS);
     let size_px_min = section.number(source, "size_px_min", (1.0, 1080.0)).unwrap_or(rule::SIZE_PX_MIN);
@@ -497,6 +512,10 @@ fn read_rule_zones<'t>(
         }
         return (!indices.is_empty()).then_some(indices);
     };
+    if ids.is_empty() {
+        let mend = "name at least one zone, or leave the key out for all of the rule's kinds";
+        source.problem(&section.at_key("zones"), "is empty", mend);
+    }
     let mut indices = Vec::new();
     for id in &ids {
         match known.iter().position(|k| k == id) {
@@ -510,5 +529,5 @@ fn read_rule_zones<'t>(
             }
         }
     }
-    (indices.len() == ids.len()).then_some(indices)
+    (indices.len() == ids.len() && !ids.is_empty()).then_some(indices)
 }

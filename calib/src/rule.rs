@@ -36,6 +36,8 @@ pub struct RuleDefaults {
     pub dwell_secs: f64,
     /// Share of the hits with a person beside the thing.
     pub attended_min: f64,
+    /// How long a thing may be out of sight before its spot is given up, seconds of watched time.
+    pub absence_secs: f64,
 }
 
 impl RuleKind {
@@ -52,6 +54,7 @@ impl RuleKind {
                 zones: &[ZoneKind::Road, ZoneKind::Footway],
                 dwell_secs: 180.0,
                 attended_min: 0.3,
+                absence_secs: ABSENCE_SECS,
             },
             Self::Litter => RuleDefaults {
                 name: "litter",
@@ -60,6 +63,7 @@ impl RuleKind {
                 zones: &[ZoneKind::Road, ZoneKind::Footway],
                 dwell_secs: 60.0,
                 attended_min: 0.0,
+                absence_secs: ABSENCE_SECS,
             },
             Self::OverflowingBin => RuleDefaults {
                 name: "overflowing_bin",
@@ -68,6 +72,7 @@ impl RuleKind {
                 zones: &[ZoneKind::Road, ZoneKind::Footway],
                 dwell_secs: 300.0,
                 attended_min: 0.0,
+                absence_secs: ABSENCE_SECS,
             },
             Self::Construction => RuleDefaults {
                 name: "construction",
@@ -76,6 +81,7 @@ impl RuleKind {
                 zones: &[ZoneKind::ConstructionWatch],
                 dwell_secs: 2.0 * 24.0 * 3600.0,
                 attended_min: 0.0,
+                absence_secs: ABSENCE_SECS_CONSTRUCTION,
             },
         }
     }
@@ -94,6 +100,12 @@ pub const PRESENCE_MIN: f64 = 0.6;
 pub const HITS_MIN: u32 = 3;
 /// How long a thing may be out of sight before its spot is given up, seconds of watched time.
 pub const ABSENCE_SECS: f64 = 120.0;
+/// The same for building work, which is watched over days: a night that the model cannot read, or a lorry
+/// parked before it, ends nothing.
+pub const ABSENCE_SECS_CONSTRUCTION: f64 = 86_400.0;
+/// Looks in a row that must have missed a thing before its spot is given up, however long they took: a
+/// patrol that comes back every ten minutes may miss once.
+pub const MISSES_MIN: u32 = 3;
 /// How often a confirmed thing that is still there is told again, seconds.
 pub const SIGHTING_SECS: f64 = 600.0;
 /// Shorter side of a box under which nothing counts, pixels of a picture 1080 rows high (field practice: 60

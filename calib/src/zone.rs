@@ -1,6 +1,6 @@
 //! Zones of interest: a polygon drawn on the picture or on the ground, and what it is for.
 
-use geo::{Area, Contains, Validation};
+use geo::{Area, Intersects, Validation};
 
 use crate::homography::GroundMap;
 use crate::schedule::Schedule;
@@ -118,14 +118,15 @@ pub fn polygon(corners: &[[f64; 2]]) -> Result<geo::Polygon, PolygonError> {
 }
 
 impl Zone {
-    /// Whether a thing whose foot is here in the picture stands in the zone. A zone drawn on the ground
+    /// Whether a thing whose foot is here in the picture stands in the zone, its border included: a thing cut
+    /// off by the picture's lower edge has its foot on the border of every zone drawn down to it. A zone drawn on the ground
     /// contains nothing while the camera has no calibration.
     pub fn contains(&self, foot_in_image: ImagePoint, view: Option<&GroundView>) -> bool {
         match &self.shape {
-            Shape::Image(polygon) => polygon.contains(&geo::Point::new(foot_in_image.x, foot_in_image.y)),
+            Shape::Image(polygon) => polygon.intersects(&geo::Point::new(foot_in_image.x, foot_in_image.y)),
             Shape::Ground(polygon) => view
                 .and_then(|view| view.ground_from_image(foot_in_image))
-                .is_some_and(|foot| polygon.contains(&geo::Point::new(foot.x, foot.y))),
+                .is_some_and(|foot| polygon.intersects(&geo::Point::new(foot.x, foot.y))),
         }
     }
 
@@ -172,6 +173,7 @@ mod tests {
         };
         assert!(zone.contains(ImagePoint::new(0.5, 0.7), None));
         assert!(!zone.contains(ImagePoint::new(0.5, 0.4), None));
+        assert!(zone.contains(ImagePoint::new(0.5, 0.9), None), "the border counts");
         assert_eq!(zone.outline_in_image(None).len(), 4);
     }
 }

@@ -96,6 +96,7 @@ fn five_mistakes_are_told_in_one_run() {
 fn a_password_in_the_file_is_refused_and_not_repeated() {
     for text in [
         GOOD.replace("rtsp://192", "rtsp://viewer:hunter2@192"),
+        GOOD.replace("rtsp://192", "rtsp://viewer:hun/ter2hunter2@192"),
         GOOD.replace("password_env = \"CORNER_PASSWORD\"", "password = \"hunter2\""),
     ] {
         let found = problems(&text);
@@ -115,6 +116,11 @@ fn each_mistake_names_its_key() {
     assert_eq!(replaced("dwell_secs = 240", "classes = [\"umbrela\"]"), ["rule[0].classes"]);
     assert_eq!(replaced("dwell_secs = 240", "presence_min = 60"), ["rule[0].presence_min"]);
     assert_eq!(replaced("dwell_secs = 240", "hits_min = 1"), ["rule[0].hits_min"]);
+    assert_eq!(replaced("dwell_secs = 240", "zones = []"), ["rule[0].zones"]);
+    assert_eq!(replaced("hours = [\"06:00-22:30\"]", "hours = []"), ["rule[0].hours"]);
+    assert_eq!(replaced("user = \"viewer\"", ""), ["stream"]);
+    assert_eq!(replaced("password_env = \"CORNER_PASSWORD\"", ""), ["stream.user"]);
+    assert_eq!(replaced("pixel = [1700, 1000]", "pixel = [3400, 1000]"), ["calibration.point[1].pixel"]);
     assert_eq!(
         replaced("lonlat = [118.65010, 34.92000]", "lonlat = [34.92, 118.65]")[0],
         "calibration.point[1].lonlat"

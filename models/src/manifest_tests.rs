@@ -53,7 +53,7 @@ fn a_label_without_a_class_is_dropped_and_a_class_may_have_its_own_score() {
     let manifest = Manifest::load(folder.path()).unwrap();
     assert_eq!(manifest.score_min(Class::Bag), None);
     assert_eq!(manifest.score_min(Class::Garbage), Some(0.55));
-    assert_eq!(manifest.score_min(Class::Person), Some(0.4));
+    assert_eq!(manifest.score_min(Class::Person), Some(0.2));
 }
 
 #[test]

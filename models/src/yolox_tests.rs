@@ -110,7 +110,7 @@ proptest! {
             set(&mut output, row, [x, y, w, h], objectness, &[(column, score)]);
         }
         for candidate in read(&grid(), &output, fit) {
-            prop_assert!(candidate.score >= 0.4 && candidate.score <= 1.0);
+            prop_assert!(candidate.score >= 0.2 && candidate.score <= 1.0);
             let bounds = fit.image_from_tensor(candidate.in_tensor);
             prop_assert!(bounds.x0 >= 0.0 && bounds.y0 >= 0.0 && bounds.x1 <= 1.0 && bounds.y1 <= 1.0);
             prop_assert!(bounds.x0 < bounds.x1 && bounds.y0 < bounds.y1);

@@ -23,6 +23,8 @@ import onnxruntime
 MODEL = pathlib.Path(__file__).resolve().parent.parent / "city-nano" / "city_nano.onnx"
 LABELS = ("person bicycle car motorcycle bus truck umbrella chair table bench bottle bag potted_plant "
           "garbage garbage_bin bin_overflow machinery traffic_cone").split()
+# As in the manifest.
+FAINTER = dict.fromkeys("person car bus truck motorcycle".split(), 0.2) | {"bin_overflow": 0.25}
 SIDE, SCORE_MIN, IOU_MAX, AREA_MAX, EACH = 416, 0.4, 0.45, 0.9, 25
 BOX_PX_MAX, SCORE_MAX, GREY_MAX = 1e-3, 1e-4, 0.01
 
@@ -38,7 +40,7 @@ def decode(output, width, height):
     raw = np.concatenate([centre - size / 2, centre + size / 2], 1)
     shown = np.clip(raw, 0, [width, height, width, height])
     area = (shown[:, 2] - shown[:, 0]) * (shown[:, 3] - shown[:, 1]) / (width * height)
-    order = [i for i in np.argsort(-score, kind="stable") if score[i] >= SCORE_MIN and 0 < area[i] <= AREA_MAX]
+    order = [i for i in np.argsort(-score, kind="stable") if score[i] >= FAINTER.get(LABELS[label[i]], SCORE_MIN) and 0 < area[i] <= AREA_MAX]
     kept = []
     for i in order:
         if all(label[i] != label[k] or iou(raw[i], raw[k]) <= IOU_MAX for k in kept):

@@ -87,6 +87,7 @@ fn print(arguments: &Arguments, report: &Report, fine: &str) -> Result<()> {
 /// What works but will disappoint.
 fn warnings(node: &node::Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
+    let manifest = models::Manifest::load(&node.manifest).ok();
     for (id, entry) in &node.cameras {
         let mut warn = |key: &str, what: &str, mend: &str| {
             warnings.push(Problem {
@@ -110,6 +111,28 @@ fn warnings(node: &node::Node) -> Vec<Problem> {
                 "is missing: nothing will be reported",
                 "add a [[rule]], for instance kind = \"litter\"",
             );
+        }
+        if entry.camera.ground.is_some() && entry.grids.unit.is_none() {
+            warn(
+                "grids",
+                "names no unit grid: its cases will have a place and no cell",
+                "write [grids] with unit = \"….geojson\" in the node's file",
+            );
+        }
+        for (number, rule) in entry.camera.rules.iter().enumerate() {
+            let Some(manifest) = &manifest else { break };
+            let known = manifest.classes();
+            if !rule.classes.iter().any(|class| known.contains(class)) {
+                let names: Vec<&str> = known.iter().map(|class| class.name()).collect();
+                warn(
+                    &format!("rule[{number}].classes"),
+                    &format!(
+                        "feeds on nothing that the model `{}` knows: it will never report",
+                        manifest.name()
+                    ),
+                    &format!("the model knows {}", names.join(", ")),
+                );
+            }
         }
         if let Some(ground) = &entry.camera.ground
             && ground.map.residual_rms_m() > RESIDUAL_RMS_M_MAX

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use logic::case::Case;
 use report::PostEvent;
@@ -17,7 +17,7 @@ use samples::{Codec, RtspServer, Scheme, ServedAuth, ServedCamera};
 use serde::Serialize;
 
 use crate::node::{self, CameraEntry};
-use crate::run::wait_for_signal;
+use crate::run::wait;
 use crate::service::{CameraReport, Service};
 use crate::truth::{ClipTruth, Verdict};
 
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
 
     if !arguments.once {
         say("stop with Ctrl-C");
-        wait_for_signal()?;
+        wait(&service)?;
         service.stop();
         street.server.stop();
         return Ok(ExitCode::SUCCESS);
@@ -142,6 +142,14 @@ fn checkout() -> Result<PathBuf> {
 
 /// Starts the sample cameras and writes the node's files for them.
 fn serve(root: &Path, work: &Path, listen: &str) -> Result<Street> {
+    // Only a folder that an earlier demo made is emptied.
+    let marker = work.join(".shirong-demo");
+    let holds_something = work.is_dir() && std::fs::read_dir(work)?.next().is_some();
+    if holds_something && !marker.exists() {
+        bail!("{} is not a demo's folder: name an empty or a new one with --work", work.display());
+    }
+    std::fs::create_dir_all(work).with_context(|| format!("making {}", work.display()))?;
+    std::fs::write(&marker, "emptied at each start of `shirong demo`\n")?;
     for folder in ["data", "cameras"] {
         let path = work.join(folder);
         if path.exists() {

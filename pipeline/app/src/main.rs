@@ -64,8 +64,14 @@ impl Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("SHIRONG_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(arguments.command.log_default()));
+    let level = std::env::var("SHIRONG_LOG").unwrap_or_else(|_| arguments.command.log_default().to_owned());
+    let filter = match EnvFilter::try_new(&level) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("shirong: SHIRONG_LOG={level}: {error}; write a level such as info or debug");
+            return ExitCode::from(2);
+        }
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if arguments.log_json {
         log.json().init();

@@ -26,6 +26,8 @@ pub(crate) const MODEL_BATCH_MAX: u32 = 4;
 pub(crate) struct Node {
     /// What it is called in logs.
     pub name: String,
+    /// The folder of its file, from which relative paths start.
+    pub folder: PathBuf,
     /// Where the service keeps its state and evidence.
     pub data: PathBuf,
     /// The model's manifest.
@@ -101,6 +103,7 @@ pub(crate) fn load(file: &Path) -> Result<Node, Vec<Problem>> {
     match (manifest, desk) {
         (Some(manifest), Some(desk)) if problems.is_empty() => Ok(Node {
             name: name.unwrap_or_else(|| "shirong".to_owned()),
+            folder: folder.clone(),
             data: folder.join(data.as_deref().unwrap_or("data")),
             manifest,
             model_threads: threads as usize,
@@ -133,7 +136,9 @@ fn read_model<'t>(
         source.problem(&section.at_key("manifest"), error.to_string(), mend);
     }
     let threads = section.whole(source, "threads", (1, 256)).unwrap_or(MODEL_THREADS);
-    let batch = section.whole(source, "batch_max", (1, 64)).unwrap_or(MODEL_BATCH_MAX);
+    let batch = section
+        .whole(source, "batch_max", (1, models::detector::BATCH_MAX as u32))
+        .unwrap_or(MODEL_BATCH_MAX);
     section.finish(source);
     (manifest, threads, batch)
 }
@@ -162,9 +167,7 @@ fn read_matters<'t>(
     let merged = Catalogue::parse(&shown, &text).and_then(|local| builtin.clone().merge(local));
     merged.unwrap_or_else(|errors| {
         more.extend(
-            errors
-                .iter()
-                .map(|e| file_problem(&shown, &e.key, &e.fault.to_string(), e.fault.mend().as_ref())),
+            errors.iter().map(|e| file_problem(&shown, &e.key, &e.fault.to_string(), &e.fault.mend())),
         );
         builtin
     })
@@ -191,9 +194,8 @@ fn load_grids(files: &GridFiles, file: &str, folder: &Path, problems: &mut Vec<P
             });
         });
         let parsed = GridLayer::parse(&shown, &text.ok()?, kind).map_err(|errors| {
-            let faults = errors
-                .iter()
-                .map(|e| file_problem(&shown, &e.place, &e.fault.to_string(), e.fault.mend().as_ref()));
+            let faults =
+                errors.iter().map(|e| file_problem(&shown, &e.place, &e.fault.to_string(), e.fault.mend()));
             problems.extend(faults);
         });
         parsed.ok()
@@ -213,6 +215,13 @@ fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Desk
     let listen = section.text(source, "listen");
     let from_env = section.text(source, "token_env").map(PasswordPlace::Env);
     let from_file = section.text(source, "token_file").map(PasswordPlace::File);
+    if from_env.is_some() && from_file.is_some() {
+        source.problem(&section.at_key("token_file"), "stands beside token_env", "keep one of them");
+    }
+    if url.is_none() && (from_env.is_some() || from_file.is_some()) {
+        let mend = "the embedded desk makes its own token; write url = \"https://…\" to post elsewhere";
+        source.problem(&section.at(), "has a token and no url", mend);
+    }
     let place = match (url, &listen) {
         (Some(_), Some(_)) => {
             let mend = "keep listen for the embedded desk, or url for another platform";
@@ -324,6 +333,14 @@ pub(crate) fn load_camera(
         Some(files) => Arc::new(load_grids(&files, &shown, &folder, &mut problems)),
         None => Arc::clone(node_grids),
     };
+    if let Some(stream) = camera.as_ref().map(|camera| &camera.stream)
+        && let Some(place) = &stream.password
+        && let Err(error) = secret(place, &folder)
+    {
+        let key = if matches!(place, PasswordPlace::Env(_)) { "password_env" } else { "password_file" };
+        let mend = "set it before Shirong starts, or name another place";
+        problems.push(file_problem(&shown, &format!("stream.{key}"), &error.to_string(), mend));
+    }
     match camera {
         Some(camera) if problems.is_empty() => {
             let sha256 = hex(&Sha256::digest(text.as_bytes()));

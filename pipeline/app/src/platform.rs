@@ -59,7 +59,7 @@ impl Platform {
                 });
                 (Some((stop, served)), url, token)
             }
-            DeskPlace::External { url, token } => (None, url.clone(), secret(token, &node.data)?),
+            DeskPlace::External { url, token } => (None, url.clone(), secret(token, &node.folder)?),
         };
         let target = DeskTarget::new(&desk_url, Secret::new(token))?;
         let config = ReporterConfig::new(node.data.join("report"), target);
@@ -100,7 +100,7 @@ impl Platform {
         let mut posts = self.reporter.events();
         self.runtime.block_on(async {
             let emptied = async {
-                while self.reporter.store().outbox_counts().await.is_ok_and(|rows| rows.pending > 0) {
+                while !self.reporter.store().outbox_counts().await.is_ok_and(|rows| rows.pending == 0) {
                     // Each post wakes this; the pause covers one that came between the two lines.
                     drop(tokio::time::timeout(Duration::from_millis(200), posts.next()).await);
                 }
@@ -122,7 +122,11 @@ impl Platform {
             next: Option<String>,
         }
         // Our own desk on loopback: no certificates are needed, and a machine may have none.
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(Duration::from_secs(30))
+            .build()?;
         self.runtime.block_on(async {
             let (mut cases, mut after) = (Vec::new(), String::new());
             loop {

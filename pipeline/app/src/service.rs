@@ -17,11 +17,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
@@ -33,6 +33,7 @@ use logic::look::{CameraId, Detection, Look};
 use logic::watch::{Watch, WatchState};
 use models::{Detector, Manifest, Runtime};
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
+use tokio::sync::Notify;
 
 use crate::arrivals::Arrivals;
 use crate::node::{CameraEntry, Node};
@@ -72,7 +73,15 @@ struct Lane {
     id: CameraId,
     entry: CameraEntry,
     looks: AtomicU64,
+    /// Frames that the model had no answer for.
+    unseen: AtomicU64,
     findings: AtomicU64,
+}
+
+impl Lane {
+    fn new(id: CameraId, entry: CameraEntry) -> Self {
+        Self { id, entry, looks: AtomicU64::new(0), unseen: AtomicU64::new(0), findings: AtomicU64::new(0) }
+    }
 }
 
 /// Where a camera stands.
@@ -83,6 +92,8 @@ pub(crate) struct CameraReport {
     pub state: CameraState,
     /// Frames that went through the detector.
     pub looks: u64,
+    /// Frames that the model had no answer for.
+    pub unseen: u64,
     /// Confirmed findings.
     pub findings: u64,
     /// Frames that a newer one took the place of before the detector came to them.
@@ -97,13 +108,15 @@ pub(crate) struct Service {
     detect: JoinHandle<()>,
     evidence: JoinHandle<()>,
     platform: platform::Platform,
+    stop: Arc<StopBy>,
+    ended: Arc<Notify>,
 }
 
 impl Service {
     /// Starts everything.
     ///
     /// # Errors
-    /// A model, a store or a port that cannot be had; nothing is left running then.
+    /// A model, a store, a secret or a port that cannot be had; the caller ends the process then.
     pub(crate) fn start(node: Node, onnxruntime: Option<&Path>) -> Result<Self> {
         ingest::init()?;
         let runtime = Runtime::load(onnxruntime)?;
@@ -114,30 +127,35 @@ impl Service {
         let watches = load_watches(&node.cameras, &platform)?;
         tracing::info!(node = node.name, cameras = node.cameras.len(), model = model.name, "starting");
 
-        let lanes: Arc<Vec<Lane>> = Arc::new(
-            node.cameras
-                .into_iter()
-                .map(|(id, entry)| Lane { id, entry, looks: AtomicU64::new(0), findings: AtomicU64::new(0) })
-                .collect(),
-        );
+        let sources = node.cameras.iter().map(|(id, entry)| source::config(id, entry));
+        let sources = sources.collect::<Result<Vec<_>>>()?;
+        let lanes: Arc<Vec<Lane>> =
+            Arc::new(node.cameras.into_iter().map(|(id, entry)| Lane::new(id, entry)).collect());
         let arrivals = Arc::new(Arrivals::new(lanes.len()));
         let (tasks, tasks_out) = sync_channel(TASKS_MAX);
+        let stop = Arc::new(StopBy::default());
+        let ended = Arc::new(Notify::new());
 
         let detect = Detect { detector, watches, lanes: Arc::clone(&lanes), tasks };
         let (taken, batch_max) = (Arc::clone(&arrivals), node.model_batch_max);
-        let detect = spawn("detect", move || detect.run(&taken, batch_max))?;
-        let keeper = Keeper { reporter, handle: platform.handle(), lanes: Arc::clone(&lanes), model };
-        let evidence = spawn("evidence", move || keeper.run(&tasks_out))?;
+        let detect = spawn("detect", &ended, move || detect.run(&taken, batch_max))?;
+        let keeper = Keeper {
+            reporter,
+            handle: platform.handle(),
+            lanes: Arc::clone(&lanes),
+            model,
+            stop: Arc::clone(&stop),
+        };
+        let evidence = spawn("evidence", &ended, move || keeper.run(&tasks_out))?;
 
         let mut cameras = Vec::new();
-        for (index, lane) in lanes.iter().enumerate() {
+        for (index, (lane, config)) in lanes.iter().zip(sources).enumerate() {
             let to = Arc::clone(&arrivals);
-            let config = source::config(&lane.id, &lane.entry)?;
             // Each change of a stream's state is logged where it arises.
             let camera = ingest::Camera::start(config, move |frame| to.put(index, frame), |_| {});
             cameras.push(camera.with_context(|| format!("camera {}", lane.id))?);
         }
-        Ok(Self { cameras, lanes, arrivals, detect, evidence, platform })
+        Ok(Self { cameras, lanes, arrivals, detect, evidence, platform, stop, ended })
     }
 
     /// Where the desk answers.
@@ -155,6 +173,11 @@ impl Service {
         drop(self.platform.handle().spawn(task));
     }
 
+    /// Ends when a stage's thread has ended, which before a stop is a bug.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
     /// Where each camera stands.
     pub(crate) fn cameras(&self) -> Vec<CameraReport> {
         let lanes = self.lanes.iter().zip(&self.cameras).enumerate();
@@ -163,6 +186,7 @@ impl Service {
                 id: lane.id.clone(),
                 state: camera.state(),
                 looks: lane.looks.load(Ordering::Relaxed),
+                unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
                 overwritten: self.arrivals.overwritten(index),
             })
@@ -172,6 +196,7 @@ impl Service {
     /// Stops the sources first and drains the rest in order, to disk; the poster and the desk go on.
     pub(crate) fn finish(self) -> (Vec<CameraReport>, platform::Platform) {
         let reports = self.cameras();
+        self.stop.begin();
         std::thread::scope(|scope| {
             for camera in self.cameras {
                 scope.spawn(move || camera.stop());
@@ -194,8 +219,34 @@ impl Service {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).context("starting a thread")
+/// Starts a stage's thread. Its end, also by a bug, is told to whoever waits in [`Service::ended`].
+fn spawn(name: &str, ended: &Arc<Notify>, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    struct Tell(Arc<Notify>);
+    impl Drop for Tell {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+    let tell = Tell(Arc::clone(ended));
+    let stage = move || {
+        let _tell = tell;
+        work();
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(stage).context("starting a thread")
+}
+
+/// When a stop has begun, and for how long a store that refuses may still be asked.
+#[derive(Default)]
+struct StopBy(OnceLock<Instant>);
+
+impl StopBy {
+    fn begin(&self) {
+        let _ = self.0.set(Instant::now() + STOP_DEADLINE);
+    }
+
+    fn is_past(&self) -> bool {
+        self.0.get().is_some_and(|by| Instant::now() > *by)
+    }
 }
 
 /// Each camera's watch as it was when its state was last kept.
@@ -231,14 +282,15 @@ impl Detect {
             let (indices, frames): (Vec<usize>, Vec<Frame>) = batch.into_iter().unzip();
             let whole: Vec<usize> = (0..frames.len()).filter(|&i| frames[i].view().is_some()).collect();
             let views: Vec<_> = whole.iter().filter_map(|&i| frames[i].view()).collect();
-            let found = match self.detector.detect(&views) {
-                Ok(found) => found,
-                Err(error) => {
-                    tracing::error!(%error, frames = frames.len(), "the model gave no answer; these looks are lost");
-                    continue;
-                }
-            };
+            if whole.len() < frames.len() {
+                tracing::debug!(frames = frames.len() - whole.len(), "frames without a 4:2:0 picture");
+            }
+            let found = self.detect(&views);
             for (i, detections) in whole.into_iter().zip(found) {
+                let Some(detections) = detections else {
+                    self.lanes[indices[i]].unseen.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                };
                 if self.look(indices[i], &frames[i], detections, &mut kept_at).is_err() {
                     return;
                 }
@@ -249,6 +301,22 @@ impl Detect {
                 return;
             }
         }
+    }
+
+    /// What the model sees in each picture. Where it has no answer for the batch, each picture is tried alone:
+    /// one camera's odd picture must not cost the others their look.
+    fn detect(&mut self, views: &[YuvView<'_>]) -> Vec<Option<Vec<Detection>>> {
+        if let Ok(found) = self.detector.detect(views) {
+            return found.into_iter().map(Some).collect();
+        }
+        let alone = views.iter().map(|view| match self.detector.detect(std::slice::from_ref(view)) {
+            Ok(mut found) => found.pop(),
+            Err(error) => {
+                tracing::debug!(%error, "the model has no answer for a picture");
+                None
+            }
+        });
+        alone.collect()
     }
 
     /// One look of one camera. `Err` when the evidence thread is gone.
@@ -305,36 +373,44 @@ struct Keeper {
     handle: tokio::runtime::Handle,
     lanes: Arc<Vec<Lane>>,
     model: ModelRef,
+    stop: Arc<StopBy>,
 }
 
 impl Keeper {
     fn run(self, tasks: &Receiver<Task>) {
+        // Cameras of which something could not be committed: their state on disk stays as it was before, so
+        // that a restart confirms it again.
+        let mut behind = vec![false; self.lanes.len()];
         for task in tasks {
+            if behind[task.camera] && matches!(task.what, What::Snapshot(_)) {
+                continue;
+            }
             let prepared = report::prepare(self.job(&task));
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %self.lanes[task.camera].id, %fault, "goes on without its pictures");
             }
-            self.commit(&self.lanes[task.camera].id, &prepared);
+            behind[task.camera] |= !self.commit(&self.lanes[task.camera].id, &prepared);
         }
     }
 
-    /// Commits until it holds: nothing after the first finding is given up while the process lives.
-    fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) {
+    /// Commits until it holds: nothing after the first finding is given up while the process lives. `false`
+    /// where it could not be.
+    fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) -> bool {
         let mut wait = Duration::from_millis(100);
         loop {
             match self.handle.block_on(self.reporter.commit(prepared)) {
                 Ok(handled) => {
                     tracing::debug!(%camera, ?handled, "committed");
-                    return;
+                    return true;
                 }
-                Err(error) if error.class() == ErrorClass::Retry => {
+                Err(error) if error.class() == ErrorClass::Retry && !self.stop.is_past() => {
                     tracing::error!(%camera, %error, wait_ms = wait.as_millis() as u64, "not committed; trying again");
                     std::thread::sleep(wait);
                     wait = (wait * 2).min(Duration::from_secs(10));
                 }
                 Err(error) => {
-                    tracing::error!(%camera, %error, "cannot be committed and is lost");
-                    return;
+                    tracing::error!(%camera, %error, "cannot be committed; a restart goes on from before it");
+                    return false;
                 }
             }
         }

@@ -58,7 +58,7 @@ impl ClipTruth {
 pub(crate) struct Verdict {
     /// Scripted events.
     pub events: usize,
-    /// Those with exactly one case or more.
+    /// Those with at least one case.
     pub found: usize,
     /// Those without a case.
     pub missed: Vec<Missed>,
@@ -109,8 +109,9 @@ impl Verdict {
         let mut verdict = Self { events: events.len(), ..Self::default() };
         let mut explained = vec![false; cases.len()];
         for (event, cameras) in events.values() {
-            let fits: Vec<usize> =
-                (0..cases.len()).filter(|&i| why_not(event, cameras, grids, &cases[i]).is_none()).collect();
+            // A case explains one event: the first that it fits.
+            let fits = |i: &usize| !explained[*i] && why_not(event, cameras, grids, &cases[*i]).is_none();
+            let fits: Vec<usize> = (0..cases.len()).filter(fits).collect();
             match fits.len() {
                 0 => verdict.missed.push(Missed {
                     id: event.id.clone(),

@@ -5,7 +5,7 @@
 //! | matter | place | cell | verdict |
 //! |---|---|---|---|
 //! | differs | any | any | new |
-//! | same | within both positions' errors | any | sighting: the same place, whatever cell each error fell in |
+//! | same | within both positions' errors, and the merge radius | any | sighting: the same place, whatever cell each error fell in |
 //! | same | within the merge radius | same | sighting: one problem of one cell |
 //! | same | within the merge radius | differs | new: two cells are two people's work |
 //! | same | further | any | new |
@@ -64,7 +64,8 @@ fn same_problem_m(finding: &Finding, case: &OpenCase) -> Option<f64> {
         return same.then_some(0.0);
     };
     let distance_m = here.lon_lat().distance_m(there.lon_lat());
-    let within_error = distance_m <= here.error_m.hypot(there.error_m);
+    // Far from its control points a camera's error may pass any radius: it merges nothing beyond it.
+    let within_error = distance_m <= here.error_m.hypot(there.error_m).min(finding.merge_radius_m);
     let same_cell = finding.unit_grid.as_ref().map(|g| g.code.as_str()) == case.unit_grid.as_deref();
     (within_error || (same_cell && distance_m <= finding.merge_radius_m)).then_some(distance_m)
 }
@@ -132,6 +133,7 @@ mod tests {
         assert_eq!(judge(&finding(Some(15.0), "A", "06010", 1.0), &there), sighting, "same cell, near");
         assert_eq!(judge(&finding(Some(15.0), "B", "06010", 1.0), &there), Verdict::New, "other cell");
         assert_eq!(judge(&finding(Some(25.0), "A", "06010", 1.0), &there), Verdict::New, "further");
+        assert_eq!(judge(&finding(Some(25.0), "B", "06010", 90.0), &there), Verdict::New, "a wild error");
         let unplaced = [open("1", None, "A", "06010")];
         assert_eq!(judge(&finding(None, "A", "06010", 1.0), &unplaced), sighting, "same camera, same box");
         let mut elsewhere = finding(None, "A", "06010", 1.0);

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use calib::rule::Rule;
+use calib::rule::{MISSES_MIN, Rule};
 use calib::space::{ImageBox, ImagePoint};
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,7 @@ pub(crate) struct Spot {
     watched_ms: i64,
     /// Watched time since it was last seen.
     absent_ms: i64,
+    misses_in_a_row: u32,
     recent: VecDeque<bool>,
     /// When its finding was told first, and last.
     pub(crate) confirmed: bool,
@@ -62,6 +63,7 @@ impl Spot {
             attended_hits: 0,
             watched_ms: 0,
             absent_ms: 0,
+            misses_in_a_row: 0,
             recent: VecDeque::new(),
             confirmed: false,
             told_at: id.first_at,
@@ -88,6 +90,7 @@ impl Spot {
     pub(crate) fn hit(&mut self, thing: &Thing, gap_ms: i64) {
         self.look(true, gap_ms);
         self.absent_ms = 0;
+        self.misses_in_a_row = 0;
         self.hits += 1;
         self.attended_hits += u32::from(thing.attended);
         self.score_sum += f64::from(thing.score);
@@ -113,6 +116,7 @@ impl Spot {
     pub(crate) fn miss(&mut self, gap_ms: i64) {
         self.look(false, gap_ms);
         self.absent_ms += gap_ms;
+        self.misses_in_a_row += 1;
     }
 
     fn look(&mut self, hit: bool, gap_ms: i64) {
@@ -139,7 +143,8 @@ impl Spot {
     /// Whether it has been out of sight for so long, or was seen so rarely, that the place counts as empty.
     pub(crate) fn is_over(&self, rule: &Rule) -> bool {
         let doubtful = !self.confirmed && self.looks >= DOUBT_LOOKS && self.presence() < DOUBT_PRESENCE;
-        self.absent_ms >= rule.absence_ms || doubtful
+        let absent = self.absent_ms >= rule.absence_ms && self.misses_in_a_row >= MISSES_MIN;
+        absent || doubtful
     }
 
     /// Whether the latest look saw it.
@@ -156,7 +161,9 @@ impl Spot {
     }
 
     pub(crate) fn is_due(&self, rule: &Rule, at: Timestamp) -> bool {
-        at.millis_since(self.told_at) >= rule.sighting_ms
+        let since_ms = at.millis_since(self.told_at);
+        // A clock that was set back must not silence the spot until it has caught up.
+        since_ms < 0 || since_ms >= rule.sighting_ms
     }
 
     pub(crate) fn sight(&self, at: Timestamp) -> Sight {

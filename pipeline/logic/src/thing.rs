@@ -63,7 +63,7 @@ fn thing(detection: &Detection, look: &Look, rule: &Rule, camera: &Camera) -> Op
     if bounds.height().min(bounds.width() * look.aspect) < rule.size_min {
         return None;
     }
-    if rule.kind == RuleKind::Litter && belongs_to_overflowing_bin(&bounds, look) {
+    if rule.kind == RuleKind::Litter && belongs_to_overflowing_bin(&bounds, look, camera) {
         return None;
     }
     let (foot, foot_sigma) = foot(class, &bounds, look.aspect);
@@ -110,9 +110,13 @@ fn zone_of(foot: ImagePoint, look: &Look, rule: &Rule, camera: &Camera) -> Optio
     rule.zones.iter().copied().find(holds)
 }
 
-/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010).
-fn belongs_to_overflowing_bin(garbage: &ImageBox, look: &Look) -> bool {
-    look.detections.iter().any(|d| {
+/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010). Only where a
+/// rule of this camera is there to tell of the bin.
+fn belongs_to_overflowing_bin(garbage: &ImageBox, look: &Look, camera: &Camera) -> bool {
+    let told = camera.rules.iter().any(|rule| {
+        rule.kind == RuleKind::OverflowingBin && rule.hours.holds(look.at, camera.utc_offset_minutes)
+    });
+    told && look.detections.iter().any(|d| {
         let reach = d.bounds.grown(BIN_REACH);
         d.class == Class::BinOverflow
             && d.score >= BIN_SCORE_MIN

@@ -22,6 +22,10 @@ pub const SPOTS_MAX: usize = 256;
 /// comes back after ten minutes counts in full, a stream lost for hours does not make a dwell of hours.
 pub const GAP_MS_MAX: i64 = 600_000;
 
+/// A clock set back by more than this is believed; a frame late by less is passed over, milliseconds. The
+/// frame source holds its times against smaller steps, so that there is nothing in between.
+pub const CLOCK_BACK_MS_MIN: i64 = 60_000;
+
 /// A camera's spots, and the rules that judge them.
 #[derive(Debug)]
 pub struct Watch {
@@ -35,6 +39,36 @@ pub struct Watch {
 pub struct WatchState {
     last_at: Option<Timestamp>,
     spots: Vec<Spot>,
+    /// The rules that the spots' numbers mean: a camera file may have been edited in between.
+    #[serde(default)]
+    rules: Vec<RuleKey>,
+}
+
+/// What makes a rule the same rule after its camera file was edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct RuleKey {
+    kind: String,
+    standard_ref: String,
+    code: String,
+    /// Number among the rules of the camera that agree in all of the above.
+    ordinal: usize,
+}
+
+fn rule_keys(camera: &Camera) -> Vec<RuleKey> {
+    let mut keys: Vec<RuleKey> = Vec::new();
+    for rule in &camera.rules {
+        let (kind, standard_ref, code) = (rule.kind.name(), &rule.standard_ref, &rule.code);
+        let same =
+            |key: &&RuleKey| key.kind == kind && key.standard_ref == *standard_ref && key.code == *code;
+        let ordinal = keys.iter().filter(same).count();
+        keys.push(RuleKey {
+            kind: kind.into(),
+            standard_ref: standard_ref.clone(),
+            code: code.clone(),
+            ordinal,
+        });
+    }
+    keys
 }
 
 impl WatchState {
@@ -52,7 +86,13 @@ impl Watch {
 
     /// A watch that goes on from what was kept. Spots of rules that the camera no longer has are dropped.
     pub fn resume(camera: Arc<Camera>, mut state: WatchState) -> Self {
-        state.spots.retain(|spot| spot.rule < camera.rules.len());
+        let (then, now) = (std::mem::take(&mut state.rules), rule_keys(&camera));
+        state.spots.retain_mut(|spot| {
+            let rule = then.get(spot.rule).and_then(|key| now.iter().position(|k| k == key));
+            spot.rule = rule.unwrap_or(spot.rule);
+            rule.is_some()
+        });
+        state.rules = now;
         Self { camera, state, refused: 0 }
     }
 
@@ -96,9 +136,8 @@ impl Watch {
         events
     }
 
-    /// A clock set back by more than the longest gap is believed; a late frame is not.
     fn clock_went_back(&self, at: Timestamp) -> bool {
-        self.state.last_at.is_some_and(|last| last.millis_since(at) > GAP_MS_MAX)
+        self.state.last_at.is_some_and(|last| last.millis_since(at) > CLOCK_BACK_MS_MIN)
     }
 
     /// Gives each spot of the rule the nearest of its things, surest pairs first; returns the things left.
@@ -142,11 +181,11 @@ impl Watch {
             if spot.rule != index || spot.is_over(rule) {
                 continue;
             }
+            // On the ground dedupe knows place and cell and decides better; without one, what adjoins in the
+            // picture is one thing.
             let adjoins_confirmed = || {
-                self.state
-                    .spots
-                    .iter()
-                    .any(|o| o.rule == index && o.confirmed && o.id != spot.id && o.adjoins(spot))
+                let rival = |o: &Spot| o.rule == index && o.confirmed && o.id != spot.id && o.adjoins(spot);
+                self.camera.ground.is_none() && self.state.spots.iter().any(rival)
             };
             if !spot.confirmed && spot.was_hit() && spot.meets(rule) && !adjoins_confirmed() {
                 let spot = &mut self.state.spots[s];

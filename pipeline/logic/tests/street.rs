@@ -1,4 +1,5 @@
 //! Scripted looks of one camera, under virtual time: what becomes a finding and what must not.
+#![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 
 use std::sync::Arc;
 
@@ -162,6 +163,67 @@ fn a_restart_within_the_dwell_does_not_lose_the_spot() {
     let kept = serde_json::to_string(street.watch.state()).unwrap();
     street.watch = Watch::resume(Arc::clone(&street.camera), serde_json::from_str(&kept).unwrap());
     street.looks(16, &[HEAP]);
+    assert_eq!(street.confirmed(), [1]);
+}
+
+#[test]
+fn a_miss_right_after_a_long_outage_does_not_lose_the_spot() {
+    let mut street = Street::new();
+    street.looks(15, &[HEAP]);
+    street.now = street.now.plus_millis(300_000);
+    street.looks(2, &[]);
+    street.looks(20, &[HEAP]);
+    assert_eq!(street.events.iter().filter(|e| matches!(e, Event::Appeared(_))).count(), 1);
+    assert_eq!(street.confirmed(), [1]);
+}
+
+#[test]
+fn spots_follow_their_rule_through_an_edit_of_the_file() {
+    let mut street = Street::new();
+    street.looks(20, &[HEAP]);
+    let kept = street.watch.state().clone();
+    // The litter rule moves to the front, the vendor's is gone.
+    let (head, rules) = CAMERA.split_once("[[rule]]").unwrap();
+    let mut rules: Vec<&str> = rules.split("[[rule]]").collect();
+    rules.remove(0);
+    let edited = format!("{head}[[rule]]{}", rules.join("[[rule]]"));
+    let camera = Arc::new(Camera::parse("edited.toml", &edited, &Catalogue::builtin()).unwrap());
+    assert_eq!(camera.rules[0].code, "06010");
+    street.watch = Watch::resume(camera, kept);
+    street.looks(11, &[HEAP]);
+    assert_eq!(street.confirmed(), [0], "the same spot, its dwell kept, under its rule's new number");
+    assert_eq!(street.events.iter().filter(|e| matches!(e, Event::Appeared(_))).count(), 1);
+}
+
+#[test]
+fn a_clock_set_back_does_not_blind_the_camera() {
+    let mut street = Street::new();
+    street.looks(40, &[HEAP]);
+    street.now = street.now.plus_millis(-90_000);
+    street.looks(4, &[HEAP]);
+    assert!(
+        matches!(street.events.last(), Some(Event::Seen(sight)) if sight.at <= street.now),
+        "{:?}",
+        street.events.last()
+    );
+}
+
+#[test]
+fn a_thing_cut_off_by_the_lower_edge_stands_in_the_zone() {
+    let mut street = Street::new();
+    street.looks(40, &[(Class::BinOverflow, [0.4, 0.8, 0.6, 1.0])]);
+    assert_eq!(street.confirmed(), [2]);
+}
+
+#[test]
+fn without_a_rule_for_bins_their_spill_is_litter() {
+    let text = CAMERA.replace("[[rule]]\nkind = \"overflowing_bin\"\ndwell_secs = 60\n", "");
+    let camera = Arc::new(Camera::parse("test.toml", &text, &Catalogue::builtin()).unwrap());
+    assert_eq!(camera.rules.len(), 3);
+    let mut street = Street::new();
+    street.watch = Watch::new(camera);
+    let bin = (Class::BinOverflow, [0.50, 0.50, 0.60, 0.70]);
+    street.looks(60, &[bin, (Class::Garbage, [0.48, 0.64, 0.56, 0.72])]);
     assert_eq!(street.confirmed(), [1]);
 }
 
