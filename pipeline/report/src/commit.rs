@@ -15,10 +15,11 @@ use tracing::warn;
 use crate::counters::count;
 use crate::error::ReportError;
 use crate::job::{Pair, PreparedFinding, PreparedJob, Work};
+use crate::lock::FolderLock;
 use crate::mask::MaskedJpeg;
 use crate::picture::PictureError;
 use crate::staging::Staging;
-use crate::store::{Commit, CommitKind, Committed, Decision};
+use crate::store::{Commit, CommitKind, Committed, Decision, Store};
 use crate::vault::{Vault, VaultRecord};
 use crate::{Reporter, Sha256Hex};
 
@@ -104,8 +105,9 @@ impl Reporter {
         }
         let latest = prepared.clone();
         let for_sighting = self.on_disk(move |vault, _| keep_latest(vault, &latest)).await?;
-        // A confirmed finding mostly opens a case, a seen one hardly ever: its crop and annotated copy
-        // are written only when it does.
+        // A confirmed finding mostly opens a case, or may have to when the case it joined turns out to be
+        // closed. A seen one hardly ever does: its crop and annotated copy are written only when it does
+        // so here, and a case that it opens later shows its whole view alone.
         let mut for_case = match kind {
             CommitKind::Confirmed => Some(self.keep_for_case(prepared).await?),
             CommitKind::Seen => None,
@@ -152,16 +154,8 @@ impl Reporter {
         }
     }
 
-    /// Writes the manifest until the one on disk says what the store says.
     pub(crate) async fn write_manifest(&self, case_id: &str) -> Result<(), ReportError> {
-        loop {
-            let manifest = self.store.manifest(case_id).await?;
-            let to_write = manifest.clone();
-            self.on_disk(move |vault, _| vault.put_manifest(&to_write)).await?;
-            if self.store.manifest_written(&manifest).await? {
-                return Ok(());
-            }
-        }
+        write_manifest(&self.store, &self.vault, &self.lock, case_id).await
     }
 
     async fn keep_for_case(&self, prepared: &PreparedFinding) -> Result<Vec<VaultRecord>, ReportError> {
@@ -182,6 +176,28 @@ impl Reporter {
             result
         });
         task.await.map_err(ReportError::Task)?
+    }
+}
+
+/// Writes the manifest until the one on disk says what the store says.
+pub(crate) async fn write_manifest(
+    store: &Store,
+    vault: &Arc<Vault>,
+    lock: &Arc<FolderLock>,
+    case_id: &str,
+) -> Result<(), ReportError> {
+    loop {
+        let manifest = store.manifest(case_id).await?;
+        let (to_write, vault, lock) = (manifest.clone(), Arc::clone(vault), Arc::clone(lock));
+        let task = tokio::task::spawn_blocking(move || {
+            let result = vault.put_manifest(&to_write);
+            drop(lock);
+            result
+        });
+        task.await.map_err(ReportError::Task)??;
+        if store.manifest_written(&manifest).await? {
+            return Ok(());
+        }
     }
 }
 

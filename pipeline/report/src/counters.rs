@@ -23,7 +23,7 @@ macro_rules! counters {
 }
 
 counters! {
-    cases_opened "Findings that opened a case.",
+    cases_opened "Cases opened, by a finding or by a sighting whose case the desk had closed.",
     sightings_added "Findings that joined an open case.",
     already_committed "Findings that had been committed before.",
     frames_unusable "Frames that gave no picture; their finding went on without.",

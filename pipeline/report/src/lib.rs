@@ -157,6 +157,7 @@ impl Reporter {
     pub fn spawn_poster(&self) -> PosterHandle {
         let poster = Poster {
             store: self.store.clone(),
+            vault: Arc::clone(&self.vault),
             courier: Arc::clone(&self.courier),
             limits: self.limits,
             knock: Arc::clone(&self.knock),

@@ -12,13 +12,15 @@ use logic::case::{Case, Sighting};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
+use crate::commit::write_manifest;
 use crate::counters::{Counters, count};
 use crate::deliver::{Courier, Outcome};
 use crate::error::ReportError;
 use crate::lock::FolderLock;
 use crate::store::{OutboxKind, OutboxRow, Store};
+use crate::vault::Vault;
 use crate::wall::WallClock;
 
 /// Longest wait for a TCP and TLS connection.
@@ -85,7 +87,7 @@ pub enum PostEvent {
         /// The sighting.
         sighting: Box<Sighting>,
     },
-    /// A sighting found its case closed; the next one opens a linked case.
+    /// A sighting found its case closed; what it carried has opened a linked case or joined an open one.
     CaseClosed {
         /// Which case.
         case_id: String,
@@ -143,13 +145,14 @@ impl Drop for PosterHandle {
 /// What the task works with.
 pub(crate) struct Poster {
     pub(crate) store: Store,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) courier: Arc<Courier>,
     pub(crate) limits: PostLimits,
     pub(crate) knock: Arc<Notify>,
     pub(crate) events: broadcast::Sender<PostEvent>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) clock: WallClock,
-    /// Held, not read.
+    /// Held, not read, here and by each disk task.
     pub(crate) lock: Arc<FolderLock>,
 }
 
@@ -266,9 +269,7 @@ impl Poster {
                 self.complain(complaint, &reason, true);
             }
             Outcome::CaseClosed { reason } => {
-                self.store.settle_case_closed(row.seq, &row.case_id, &reason, self.clock.now_ms()).await?;
-                count(&self.counters.cases_closed_by_desk);
-                self.tell(PostEvent::CaseClosed { case_id: row.case_id.clone() });
+                self.settle_case_closed(row, &reason).await?;
             }
             Outcome::Dead { reason } => {
                 self.store.settle_dead(row.seq, &reason).await?;
@@ -278,6 +279,23 @@ impl Poster {
                 self.tell(PostEvent::Dead { seq, case_id, kind, reason });
             }
         }
+        Ok(())
+    }
+
+    /// The new cases are heads of the outbox when this returns; the loop takes them up at once.
+    async fn settle_case_closed(&self, row: &OutboxRow, reason: &str) -> Result<(), ReportError> {
+        let refused = self.store.settle_case_closed(row.seq, &row.case_id, reason, self.clock.now()).await?;
+        count(&self.counters.cases_closed_by_desk);
+        for case_id in refused.opened.iter().chain(&refused.joined) {
+            if let Err(e) = write_manifest(&self.store, &self.vault, &self.lock, case_id).await {
+                warn!(case = case_id, error = %e, "the manifest is not written yet");
+            }
+        }
+        for case_id in refused.opened {
+            count(&self.counters.cases_opened);
+            info!(case = case_id, closed = row.case_id, "a finding of a closed case opens a linked one");
+        }
+        self.tell(PostEvent::CaseClosed { case_id: row.case_id.clone() });
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod commit;
 mod outbox;
+mod refile;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use logic::finding::SpotId;
 use logic::look::CameraId;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use commit::Committed;
 pub(crate) use commit::{Commit, CommitKind, Decision};
@@ -29,7 +30,7 @@ use crate::vault::{Manifest, VaultRecord};
 /// The database's name in the folder.
 const FILE: &str = "report.sqlite";
 /// Newest schema that this program knows.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 /// `shirong cases retry` may write beside the service; longer than it ever takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -83,6 +84,14 @@ CREATE TABLE watch_state (
 PRAGMA user_version = 1;
 ";
 
+/// A sighting carries what its finding would need to open a case (see `refile`); older rows carry nothing.
+const SCHEMA_2: &str = "
+ALTER TABLE outbox ADD COLUMN carried TEXT;
+PRAGMA user_version = 2;
+";
+/// From each version to the next.
+const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2];
+
 /// The database of one folder.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -118,8 +127,9 @@ impl Store {
         }
         let store = Self::connect(&path, false).await?;
         match store.schema_version().await? {
-            SCHEMA_VERSION => Ok(store),
             found if found > SCHEMA_VERSION => Err(newer(path, found)),
+            // Lists and retries use nothing that came later; only the service migrates.
+            found if found >= 1 => Ok(store),
             _ => Err(ReportError::NoStore { folder: folder.to_owned() }),
         }
     }
@@ -154,9 +164,10 @@ impl Store {
         if found > SCHEMA_VERSION {
             return Err(newer(path.to_owned(), found));
         }
-        if found < 1 {
+        let applied = usize::try_from(found).unwrap_or(0);
+        for schema in SCHEMAS.into_iter().skip(applied) {
             let mut tx = self.begin().await?;
-            sqlx::raw_sql(SCHEMA_1).execute(&mut *tx).await.map_err(ReportError::store("make the tables"))?;
+            sqlx::raw_sql(schema).execute(&mut *tx).await.map_err(ReportError::store("make the tables"))?;
             finish(tx).await?;
         }
         Ok(())
@@ -298,26 +309,6 @@ fn write_json<T: serde::Serialize>(what: &'static str, value: &T) -> Result<Stri
     serde_json::to_string(value).map_err(|source| ReportError::NoJson { what, source })
 }
 
-/// Notes a case as closed by the desk: no finding joins it from now on.
-async fn close_case(tx: &mut SqliteConnection, case_id: &str, now_ms: i64) -> Result<(), ReportError> {
-    let row: Option<String> = sqlx::query_scalar("SELECT body FROM cases WHERE case_id = ?")
-        .bind(case_id)
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(ReportError::store("read a case"))?;
-    let Some(body) = row else { return Ok(()) };
-    let mut case: Case = read_json("case", &body)?;
-    case.state = logic::case::CaseState::Closed;
-    sqlx::query("UPDATE cases SET state = 'closed', changed_at_ms = ?, body = ? WHERE case_id = ?")
-        .bind(now_ms)
-        .bind(write_json("case", &case)?)
-        .bind(case_id)
-        .execute(&mut *tx)
-        .await
-        .map_err(ReportError::store("close a case"))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,5 +341,33 @@ mod tests {
             let refused = refused.unwrap_err();
             assert!(matches!(refused, ReportError::NewerSchema { found: 99, .. }), "{refused}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_first_schema_is_brought_forward_and_can_be_listed_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Store::connect(&dir.path().join(FILE), true).await.unwrap();
+        sqlx::raw_sql(SCHEMA_1).execute(&old.pool).await.unwrap();
+        sqlx::raw_sql(
+            "INSERT INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box, body,
+               changed_at_ms) VALUES ('1', 'open', '', '', '', '', '', 0);
+             INSERT INTO outbox (case_id, kind, key, body, evidence, added_at_ms, next_at_ms)
+               VALUES ('1', 'sighting', 'k', '{}', '[]', 0, 0);",
+        )
+        .execute(&old.pool)
+        .await
+        .unwrap();
+        old.close().await;
+        let beside = Store::open_beside(dir.path()).await.unwrap();
+        assert_eq!(beside.outbox(None).await.unwrap().len(), 1);
+        beside.close().await;
+        let store = Store::open(dir.path()).await.unwrap();
+        assert_eq!(pragma(&store, "PRAGMA user_version").await, SCHEMA_VERSION.to_string());
+        let heads = store.outbox_heads(9).await.unwrap();
+        // It carries nothing, so that it can only be settled; the next look opens the case.
+        let refused = store.settle_case_closed(heads[0].seq, "1", "closed", Timestamp::from_millis(5)).await;
+        assert!(refused.unwrap().opened.is_empty());
+        assert_eq!(store.open_cases().await.unwrap(), 0);
+        assert_eq!(store.outbox_counts().await.unwrap().done, 1);
     }
 }

@@ -6,6 +6,9 @@
 //! | an open case | nothing, it is committed | sighting, once for each instant |
 //! | a closed case | nothing, it is committed | judge; a new case is linked to the closed one |
 //!
+//! A case counts as open here until the desk refuses a sighting of it; what that sighting then becomes
+//! is decided in `refile`, from what the sighting carries.
+//!
 //! In: finding, how it was found, pictures that are already in the vault. Out: case, spot and outbox rows.
 //! Never: the network, and never a case id made of anything that could come again (UUID v7). Idempotency
 //! keys are the opposite: made only of what stays the same when the finding is handed in again (UUID v5).
@@ -17,9 +20,11 @@ use logic::dedupe::{OpenCase, Verdict, judge};
 use logic::finding::Finding;
 use logic::look::CameraId;
 use sqlx::SqliteConnection;
+use tracing::error;
 use uuid::Uuid;
 
 use super::outbox::{NewRow, OutboxKind, insert_row};
+use super::refile::Carried;
 use super::{Store, finish, read_json, write_json};
 use crate::error::ReportError;
 use crate::vault::VaultRecord;
@@ -102,30 +107,33 @@ async fn decide(tx: &mut SqliteConnection, commit: &Commit<'_>) -> Result<Decisi
             return Ok(Decision::Done(Committed::AlreadyCommitted(known.case_id)));
         }
         if known.open {
-            return add_sighting(tx, commit, known.case_id).await;
+            return add_sighting(tx, commit, known.case_id).await.map(Decision::Done);
         }
         closed_case = Some(known.case_id);
     }
     match judge(finding, &cases_of_matter(tx, finding, "open", i64::MAX).await?) {
-        Verdict::SightingOf(case_id) => add_sighting(tx, commit, case_id).await,
+        Verdict::SightingOf(case_id) => add_sighting(tx, commit, case_id).await.map(Decision::Done),
         Verdict::New => {
             let Some(pictures) = commit.for_case else { return Ok(Decision::NeedsCasePictures) };
             let linked = match closed_case {
                 Some(id) => Some(id),
                 None => latest_closed_about(tx, finding).await?,
             };
-            open_case(tx, commit, pictures, linked).await
+            open_case(tx, commit, pictures, linked).await.map(Decision::Done)
         }
     }
 }
 
-struct SpotCase {
-    case_id: String,
-    open: bool,
-    last_at_ms: i64,
+pub(super) struct SpotCase {
+    pub(super) case_id: String,
+    pub(super) open: bool,
+    pub(super) last_at_ms: i64,
 }
 
-async fn spot_case(tx: &mut SqliteConnection, finding: &Finding) -> Result<Option<SpotCase>, ReportError> {
+pub(super) async fn spot_case(
+    tx: &mut SqliteConnection,
+    finding: &Finding,
+) -> Result<Option<SpotCase>, ReportError> {
     let row: Option<(String, String, i64)> = sqlx::query_as(
         "SELECT s.case_id, c.state, s.last_at_ms FROM spot_cases s JOIN cases c ON c.case_id = s.case_id
          WHERE s.camera = ? AND s.spot = ?",
@@ -138,15 +146,16 @@ async fn spot_case(tx: &mut SqliteConnection, finding: &Finding) -> Result<Optio
     Ok(row.map(|(case_id, state, last_at_ms)| SpotCase { case_id, open: state == "open", last_at_ms }))
 }
 
-/// Cases of the finding's matter in one state, latest change first.
-async fn cases_of_matter(
+/// Cases of the finding's matter in one state, latest change first. One that does not read back is passed
+/// over, for it would stop every later finding of its matter.
+pub(super) async fn cases_of_matter(
     tx: &mut SqliteConnection,
     finding: &Finding,
     state: &str,
     limit: i64,
 ) -> Result<Vec<OpenCase>, ReportError> {
-    let rows: Vec<(String, String, String)> = sqlx::query_as(
-        "SELECT opened_by_camera, opened_by_box, body FROM cases
+    let rows: Vec<(String, String, String, String)> = sqlx::query_as(
+        "SELECT case_id, opened_by_camera, opened_by_box, body FROM cases
          WHERE standard_ref = ? AND code = ? AND state = ? ORDER BY changed_at_ms DESC, case_id DESC LIMIT ?",
     )
     .bind(&finding.matter.standard_ref)
@@ -156,19 +165,26 @@ async fn cases_of_matter(
     .fetch_all(tx)
     .await
     .map_err(ReportError::store("list the cases of a matter"))?;
-    rows.into_iter()
-        .map(|(camera, bounds, body)| {
-            let case: Case = read_json("case", &body)?;
-            let bounds: ImageBox = read_json("box", &bounds)?;
-            Ok(OpenCase {
-                case_id: case.case_id,
-                matter: case.matter,
-                location: case.location,
-                unit_grid: case.unit_grid.map(|grid| grid.code),
-                opened_by: (CameraId::new(&camera), bounds),
-            })
-        })
-        .collect()
+    let readable = rows.into_iter().filter_map(|(case_id, camera, bounds, body)| {
+        read_open_case(&camera, &bounds, &body)
+            .inspect_err(
+                |e| error!(case = case_id, error = %e, "a stored case does not read back: passed over"),
+            )
+            .ok()
+    });
+    Ok(readable.collect())
+}
+
+fn read_open_case(camera: &str, bounds: &str, body: &str) -> Result<OpenCase, ReportError> {
+    let case: Case = read_json("case", body)?;
+    let bounds: ImageBox = read_json("box", bounds)?;
+    Ok(OpenCase {
+        case_id: case.case_id,
+        matter: case.matter,
+        location: case.location,
+        unit_grid: case.unit_grid.map(|grid| grid.code),
+        opened_by: (CameraId::new(camera), bounds),
+    })
 }
 
 /// The case that this one comes back from: the latest closed one that is about the same problem.
@@ -181,12 +197,12 @@ async fn latest_closed_about(
     Ok(same.map(|case| case.case_id.clone()))
 }
 
-async fn open_case(
+pub(super) async fn open_case(
     tx: &mut SqliteConnection,
     commit: &Commit<'_>,
     pictures: &[VaultRecord],
     linked_case_id: Option<String>,
-) -> Result<Decision, ReportError> {
+) -> Result<Committed, ReportError> {
     let (finding, sight) = (commit.finding, &commit.finding.sight);
     let case = Case {
         case_id: Uuid::now_v7().to_string(),
@@ -231,16 +247,17 @@ async fn open_case(
         body,
         pictures,
         now_ms: commit.now.as_millis(),
+        carried: None,
     };
     insert_row(tx, row).await?;
-    Ok(Decision::Done(Committed::Opened(case.case_id)))
+    Ok(Committed::Opened(case.case_id))
 }
 
-async fn add_sighting(
+pub(super) async fn add_sighting(
     tx: &mut SqliteConnection,
     commit: &Commit<'_>,
     case_id: String,
-) -> Result<Decision, ReportError> {
+) -> Result<Committed, ReportError> {
     let (finding, pictures) = (commit.finding, commit.for_sighting);
     let sighting = Sighting {
         idempotency_key: sighting_key(finding),
@@ -256,17 +273,19 @@ async fn add_sighting(
         body: write_json("sighting", &sighting)?,
         pictures,
         now_ms: commit.now.as_millis(),
+        carried: Some(write_json("carried finding", &Carried::of(commit))?),
     };
     if !insert_row(tx, row).await? {
-        return Ok(Decision::Done(Committed::AlreadyCommitted(case_id)));
+        return Ok(Committed::AlreadyCommitted(case_id));
     }
     bind_spot(tx, finding, &case_id).await?;
     keep_pictures(tx, &case_id, pictures).await?;
     count_sighting(tx, &case_id, &sighting, commit.now).await?;
-    Ok(Decision::Done(Committed::SightingOf(case_id)))
+    Ok(Committed::SightingOf(case_id))
 }
 
-/// Brings the local copy of the case up to date, by the rules that the desk follows.
+/// Brings the local copy of the case up to date, by the rules that the desk follows. A copy that does not
+/// read back stays as it is: the sighting is told all the same.
 async fn count_sighting(
     tx: &mut SqliteConnection,
     case_id: &str,
@@ -278,7 +297,13 @@ async fn count_sighting(
         .fetch_one(&mut *tx)
         .await
         .map_err(ReportError::store("read a case"))?;
-    let mut case: Case = read_json("case", &body)?;
+    let mut case: Case = match read_json("case", &body) {
+        Ok(case) => case,
+        Err(e) => {
+            error!(case = case_id, error = %e, "a stored case does not read back: a sighting is not counted");
+            return Ok(());
+        }
+    };
     case.sightings += 1;
     case.last_seen = case.last_seen.max(sighting.at);
     if !case.sources.contains(&sighting.source) {

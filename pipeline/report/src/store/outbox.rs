@@ -7,7 +7,7 @@ use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
-use super::{Store, close_case, finish, read_json, write_json};
+use super::{Store, read_json, write_json};
 use crate::error::ReportError;
 use crate::hash::Sha256Hex;
 use crate::vault::VaultRecord;
@@ -136,6 +136,8 @@ pub(super) struct NewRow<'a> {
     pub(super) body: String,
     pub(super) pictures: &'a [VaultRecord],
     pub(super) now_ms: i64,
+    /// Of a sighting: what opens a case should its own be closed.
+    pub(super) carried: Option<String>,
 }
 
 /// Adds a row, due at once. `false` where its key is there already.
@@ -147,8 +149,8 @@ pub(super) async fn insert_row(tx: &mut SqliteConnection, row: NewRow<'_>) -> Re
         }
     }
     let result = sqlx::query(
-        "INSERT INTO outbox (case_id, kind, key, body, evidence, added_at_ms, next_at_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+        "INSERT INTO outbox (case_id, kind, key, body, evidence, added_at_ms, next_at_ms, carried)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
     )
     .bind(row.case_id)
     .bind(row.kind.name())
@@ -157,6 +159,7 @@ pub(super) async fn insert_row(tx: &mut SqliteConnection, row: NewRow<'_>) -> Re
     .bind(write_json("evidence list", &evidence)?)
     .bind(row.now_ms)
     .bind(row.now_ms)
+    .bind(row.carried)
     .execute(tx)
     .await
     .map_err(ReportError::store("add to the outbox"))?;
@@ -199,7 +202,7 @@ impl Store {
 
     /// The desk has it.
     pub(crate) async fn settle_done(&self, seq: i64) -> Result<(), ReportError> {
-        sqlx::query("UPDATE outbox SET state = 'done', last_error = NULL WHERE seq = ?")
+        sqlx::query("UPDATE outbox SET state = 'done', last_error = NULL, carried = NULL WHERE seq = ?")
             .bind(seq)
             .execute(&self.pool)
             .await
@@ -237,25 +240,6 @@ impl Store {
         .await
         .map_err(ReportError::store("bury a row"))?;
         Ok(())
-    }
-
-    /// The desk has closed the case: the sighting is settled, and no finding joins the case any more.
-    pub(crate) async fn settle_case_closed(
-        &self,
-        seq: i64,
-        case_id: &str,
-        reason: &str,
-        now_ms: i64,
-    ) -> Result<(), ReportError> {
-        let mut tx = self.begin().await?;
-        close_case(&mut tx, case_id, now_ms).await?;
-        sqlx::query("UPDATE outbox SET state = 'done', last_error = ? WHERE seq = ?")
-            .bind(reason)
-            .bind(seq)
-            .execute(&mut *tx)
-            .await
-            .map_err(ReportError::store("settle a row"))?;
-        finish(tx).await
     }
 
     /// No pending row waits longer than until `latest_ms`: the clock may have been set back meanwhile.
@@ -345,6 +329,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::finish;
     use proptest::prelude::*;
 
     /// What can happen to the outbox.
@@ -408,7 +393,15 @@ mod tests {
         .execute(&mut *tx)
         .await
         .unwrap();
-        let row = NewRow { case_id: &case_id, kind, key: &key, body: "{}".into(), pictures: &[], now_ms: 0 };
+        let row = NewRow {
+            case_id: &case_id,
+            kind,
+            key: &key,
+            body: "{}".into(),
+            pictures: &[],
+            now_ms: 0,
+            carried: None,
+        };
         assert!(insert_row(&mut tx, row).await.unwrap());
         finish(tx).await.unwrap();
     }
