@@ -57,6 +57,7 @@ fn rows_under_their_threshold_and_labels_without_a_class_stay_out() {
     let mut manifest = Manifest::load(&city_nano()).unwrap();
     manifest.labels[BAG - 5].class = None;
     manifest.labels[GARBAGE - 5].score_min = 0.6;
+    manifest.labels[0].score_min = 0.4;
     let grid = YoloxGrid::new(&manifest);
     let mut output = empty();
     set(&mut output, 100, [0.0; 4], 0.9, &[(BAG, 0.9), (5, 0.5)]);
