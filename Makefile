@@ -36,6 +36,6 @@ ifeq ($(NEXTEST),)
 	@echo 'cargo-nextest is not installed (cargo install --locked cargo-nextest); using cargo test'
 	cargo test --workspace --locked
 else
+	cargo test --workspace --locked --doc --quiet
 	cargo nextest run --workspace --locked
-	cargo test --workspace --locked --doc
 endif
