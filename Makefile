@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime lint floors build
+.PHONY: help demo test setup runtime lint floors build train-smoke
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -11,6 +11,7 @@ help:
 	@echo 'make demo ARGS="--once --json demo.json"   the same, ending after the scripted events'
 	@echo 'make test            set-up, lints, floors, every test'
 	@echo 'make build           the release binary: target/release/shirong'
+	@echo 'make train-smoke     the training recipe on twenty pictures, for seconds (installs PyTorch, which is large)'
 
 setup:
 	@deploy/setup.sh
@@ -39,3 +40,15 @@ else
 	cargo test --workspace --locked --doc --quiet
 	cargo nextest run --workspace --locked
 endif
+
+train-smoke: setup runtime target/train-venv/.made
+	rm -rf target/train-smoke
+	target/train-venv/bin/python models/train/train.py --smoke --out target/train-smoke
+	cargo build --locked --bin shirong
+	target/debug/shirong models check target/train-smoke/smoke
+	target/debug/shirong models check target/train-smoke/smoke-int8
+
+target/train-venv/.made: models/train/requirements.txt
+	python3 -m venv target/train-venv
+	target/train-venv/bin/pip install --quiet --requirement models/train/requirements.txt
+	touch $@
