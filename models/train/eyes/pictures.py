@@ -1,4 +1,4 @@
-"""Labelled folders to pictures in memory, split so that no picture is trained on that looks like a held-out one.
+"""Labelled folders to pictures in memory, and held-out ones back to folders.
 
 In: YOLO or COCO labels. Out: [`Labelled`] pictures, BGR u8, at most `SIDE_MAX` long, boxes in their pixels.
 """
@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 
 SIDE_MAX = 640
-# Pictures whose 256-bit difference hashes lie so near are taken for one source picture.
-HASH_BITS_MAX = 24
 ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
@@ -86,40 +84,6 @@ def read_coco(path):
     except (OSError, ValueError, KeyError) as error:
         raise SystemExit(f"{path}: {error!r}; write COCO's images, categories and annotations")
     return {name: np.array(r, np.float32).reshape(-1, 5) for name, r in rows.items()}
-
-
-def difference_hash(picture):
-    grey = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (17, 16), interpolation=cv2.INTER_AREA)
-    return np.packbits(grey[:, 1:] > grey[:, :-1])
-
-
-def groups_of(pictures):
-    """A number for each picture; pictures that look alike (also mirrored) share it."""
-    hashes = np.stack([difference_hash(p.picture) for p in pictures])
-    mirrored = np.stack([difference_hash(p.picture[:, ::-1]) for p in pictures])
-    leader = np.arange(len(pictures))
-
-    def root(i):
-        while leader[i] != i:
-            leader[i] = leader[leader[i]]
-            i = leader[i]
-        return i
-
-    bits = np.array([bin(i).count("1") for i in range(256)], np.uint8)
-    for i in range(len(pictures) - 1):
-        for later in (hashes[i + 1:], mirrored[i + 1:]):
-            for j in (bits[later ^ hashes[i]].sum(1) <= HASH_BITS_MAX).nonzero()[0]:
-                leader[root(i + 1 + j)] = root(i)
-    return np.array([root(i) for i in range(len(pictures))])
-
-
-def split(pictures, share, seed):
-    """Pictures to train on and pictures held out, groups of alike ones whole on one side."""
-    groups = groups_of(pictures)
-    names = np.unique(groups)
-    held = np.random.default_rng([seed, 1]).permutation(names)[: round(len(names) * share)]
-    out = np.isin(groups, held)
-    return [p for p, o in zip(pictures, out) if not o], [p for p, o in zip(pictures, out) if o]
 
 
 def write_held_out(folder, source, pictures, classes):

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from . import loss as losses
+from .alike import split
 from .augment import Batches
-from .network import SIZES, Yolox, boxes_of, cells_of, folded, load_folded, restore_normalisation
-from .pictures import read_source, read_sprites, split, write_held_out
+from .network import SIZES, Yolox, cells_of, folded, load_folded, restore_normalisation
+from .pictures import read_source, read_sprites, write_held_out
 
 CALIBRATION_PICTURES = 96
 WARM_UP_STEPS = 250
@@ -30,7 +31,7 @@ def prepare(recipe, out, original, limit=None):
     pools, shares = {}, {}
     for source in recipe.sources:
         pictures = read_source(source, limit)
-        train, held = split(pictures, recipe.held_out, recipe.seed)
+        train, held = split(original, pictures, recipe.held_out, recipe.seed)
         write_held_out(out / "held_out" / source.name, source, held, recipe.classes)
         pools[source.name] = [(p.picture, in_classes(p, source, recipe, original)) for p in train]
         shares[source.name] = source.share
