@@ -1,19 +1,25 @@
-//! Boxes and inputs of the default model for a folder of raw pictures, for `tests/reference.py` to compare.
+//! Boxes and inputs of one model for a folder of raw pictures, for `tests/reference.py` to compare.
 //!
-//! In comes a folder of `NAME_WIDTHxHEIGHT.yuv` (I420, BT.601 limited); beside each go `NAME_….tensor`
-//! (`[3, 416, 416] f32`, little endian) and `NAME_….json` (the detections). Never part of the product.
+//! In come a model's folder and one of `NAME_WIDTHxHEIGHT.yuv` (I420, BT.601 limited); beside each go
+//! `NAME_….tensor` (the input as the model gets it, little endian) and `NAME_….json` (the detections). Never
+//! part of the product.
 
 use std::path::Path;
 
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
+use half::f16;
+use models::manifest::{Dtype, Input};
 use models::{Detector, Letterbox, Manifest, Runtime};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::args().nth(1).ok_or("give the folder of .yuv files")?;
-    let manifest = Manifest::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("city-nano"))?;
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let usage = "give the model's folder and the folder of .yuv files";
+    let model = std::env::args().nth(1).ok_or(usage)?;
+    let folder = std::env::args().nth(2).ok_or(usage)?;
+    let manifest = Manifest::load(Path::new(&model))?;
     let input = manifest.input().clone();
     let mut letterbox = Letterbox::new(&input);
-    let mut tensor = vec![0.0; 3 * input.width * input.height];
     let mut detector = Detector::open(&Runtime::load(None)?, manifest, 1)?;
     for entry in std::fs::read_dir(folder)? {
         let file = entry?.path();
@@ -37,11 +43,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             matrix: Matrix::Bt601,
             range: Range::Limited,
         };
-        letterbox.write(&picture, &mut tensor)?;
-        let raw: Vec<u8> = tensor.iter().flat_map(|value| value.to_le_bytes()).collect();
-        std::fs::write(file.with_extension("tensor"), raw)?;
+        std::fs::write(file.with_extension("tensor"), tensor(&mut letterbox, &input, &picture)?)?;
         let look = detector.detect(&[picture])?.remove(0);
         std::fs::write(file.with_extension("json"), serde_json::to_vec(&look)?)?;
     }
     Ok(())
+}
+
+/// The input's bytes.
+fn tensor(letterbox: &mut Letterbox, input: &Input, picture: &YuvView<'_>) -> Result<Vec<u8>, Failure> {
+    let count = 3 * input.width * input.height;
+    Ok(match input.dtype {
+        Dtype::U8 => {
+            let mut numbers = vec![0u8; count];
+            letterbox.write(picture, &mut numbers)?;
+            numbers
+        }
+        Dtype::F16 => {
+            let mut numbers = vec![f16::ZERO; count];
+            letterbox.write(picture, &mut numbers)?;
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+        }
+        Dtype::F32 => {
+            let mut numbers = vec![0f32; count];
+            letterbox.write(picture, &mut numbers)?;
+            numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+        }
+    })
 }

@@ -8,16 +8,16 @@ use std::path::Path;
 
 use calib::picture::YuvView;
 use logic::look::Detection;
-use ort::session::Session;
-use rayon::prelude::*;
 
 use crate::error::{ModelError, Problem};
-use crate::letterbox::{Fit, Letterbox, PictureFault};
-use crate::manifest::{Batch, Family, Manifest};
-use crate::nms::{Candidate, suppress};
+use crate::family::{self, Decode, Part, count_not_finite};
+use crate::golden;
+use crate::letterbox::Fit;
+use crate::manifest::{Batch, Manifest, Provider};
+use crate::nms::{Candidate, sort, suppress};
 use crate::runtime::Runtime;
-use crate::session;
-use crate::yolox::{YoloxGrid, count_not_finite};
+use crate::session::{Answer, Model, Plan};
+use crate::tensor::{self, Tensor};
 
 /// Most pictures of one run with a dynamic batch: bounds the input and the library's arena. On a CPU more
 /// gains nothing (measured: 8 in one run cost as much a picture as one).
@@ -27,39 +27,42 @@ pub const BATCH_MAX: usize = 8;
 #[derive(Debug)]
 pub struct Detector {
     manifest: Manifest,
-    session: Session,
-    grid: YoloxGrid,
-    /// `[BATCH_MAX or 1, 3, H, W]`, reused.
-    tensor: Vec<f32>,
-    /// One a place in the batch.
-    letterboxes: Vec<Letterbox>,
+    model: Model,
+    decoder: Box<dyn Decode>,
+    /// [`BATCH_MAX`] places or 1.
+    tensor: Tensor,
     candidates: Vec<Candidate>,
+    strange_labels: u64,
 }
 
 impl Detector {
     /// Opens the weights of a manifest and sees that they are what it says: SHA-256, names, shapes and types,
-    /// and one run whose scores are finite and within `0..=1`. `threads` work on one operation (0 counts as 1).
+    /// and trial runs whose scores are finite and within `0..=1` and whose labels it knows. `threads` work on
+    /// one operation (0 counts as 1).
     ///
     /// # Errors
-    /// [`ModelError::Refused`] with what the model contradicts, [`ModelError::Run`] where the first run fails.
+    /// [`ModelError::Refused`] with what the model contradicts.
     pub fn open(runtime: &Runtime, manifest: Manifest, threads: usize) -> Result<Self, ModelError> {
-        let session = session::open(runtime, &manifest, threads)?;
-        let grid = match manifest.family {
-            Family::YoloxGrid => YoloxGrid::new(&manifest),
+        let decoder = family::decoder(&manifest);
+        let plan = Plan {
+            file: &manifest.file,
+            name: &manifest.name,
+            weights: &manifest.weights,
+            sha256: &manifest.sha256,
+            batch: manifest.batch,
+            providers: &manifest.providers,
+            inputs: tensor::specs(&manifest.input),
+            outputs: decoder.outputs(),
+            unread: &manifest.unread,
         };
+        let model = Model::open(runtime, plan, threads)?;
         let places = match manifest.batch {
             Batch::Static => 1,
             Batch::Dynamic => BATCH_MAX,
         };
-        let input = &manifest.input;
-        let mut detector = Self {
-            tensor: vec![0.0; places * 3 * input.width * input.height],
-            letterboxes: (0..places).map(|_| Letterbox::new(input)).collect(),
-            candidates: Vec::new(),
-            manifest,
-            session,
-            grid,
-        };
+        let tensor = Tensor::new(&manifest.input, places);
+        let mut detector =
+            Self { manifest, model, decoder, tensor, candidates: Vec::new(), strange_labels: 0 };
         detector.warm_up()?;
         Ok(detector)
     }
@@ -79,6 +82,17 @@ impl Detector {
         &self.manifest
     }
 
+    /// Where it runs: the first of the manifest's providers that was there.
+    pub fn provider(&self) -> Provider {
+        self.model.provider()
+    }
+
+    /// Boxes dropped since it was opened because their label is a number that the manifest has no label for.
+    /// Other than 0, the manifest's labels are not the model's.
+    pub fn strange_labels(&self) -> u64 {
+        self.strange_labels
+    }
+
     /// What each picture shows, best first; as many lists as pictures.
     ///
     /// # Errors
@@ -86,108 +100,132 @@ impl Detector {
     /// where the model fails. Nothing is returned of a batch with an error in it.
     pub fn detect(&mut self, pictures: &[YuvView<'_>]) -> Result<Vec<Vec<Detection>>, ModelError> {
         let mut looks = Vec::with_capacity(pictures.len());
-        for (at, batch) in pictures.chunks(self.letterboxes.len()).enumerate() {
-            let fits = self.write(batch, at * self.letterboxes.len())?;
+        let places = self.tensor.places();
+        for (at, batch) in pictures.chunks(places).enumerate() {
+            let fits = self.tensor.write(batch, at * places)?;
             self.infer(&fits, &mut looks)?;
         }
         Ok(looks)
     }
 
-    /// Numbers of one picture's input.
-    fn plane(&self) -> usize {
-        3 * self.manifest.input.width * self.manifest.input.height
-    }
-
-    /// Letterboxes a batch into the tensor, its pictures in parallel. `first` is the place of the batch's
-    /// first picture among all that the caller gave.
-    fn write(&mut self, batch: &[YuvView<'_>], first: usize) -> Result<Vec<Fit>, ModelError> {
-        let plane = self.plane();
-        let one =
-            |((letterbox, tensor), (at, picture)): ((&mut Letterbox, &mut [f32]), (usize, &YuvView<'_>))| {
-                letterbox.write(picture, tensor).map_err(|fault: PictureFault| ModelError::Picture {
-                    index: first + at,
-                    width: picture.width,
-                    height: picture.height,
-                    fault,
-                })
-            };
-        if let [picture] = batch {
-            // No pool for one picture: the caller's thread does it.
-            let fit = one(((&mut self.letterboxes[0], &mut self.tensor[..plane]), (0, picture)))?;
-            return Ok(vec![fit]);
-        }
-        let places = self.letterboxes.par_iter_mut().zip(self.tensor.par_chunks_exact_mut(plane));
-        places.zip(batch.par_iter().enumerate()).map(one).collect()
-    }
-
     /// Runs the model on what lies in the tensor and adds a look for each fit.
     fn infer(&mut self, fits: &[Fit], looks: &mut Vec<Vec<Detection>>) -> Result<(), ModelError> {
-        let plane = self.plane();
-        let Self { manifest, session, grid, tensor, candidates, .. } = self;
-        session::run(session, manifest, fits.len(), &tensor[..fits.len() * plane], |output| {
-            let broken = count_not_finite(output);
-            if broken > 0 {
-                let says = format!("{broken} of {} output numbers are NaN or infinite", output.len());
+        let Self { manifest, model, decoder, tensor, candidates, strange_labels } = self;
+        model.run(fits.len(), &tensor.feeds(fits.len()), |answers| {
+            if let Some(says) = broken(answers) {
                 return Err(ModelError::Output { model: manifest.name.clone(), says });
             }
-            for (output, fit) in output.chunks_exact(manifest.cells() * manifest.columns()).zip(fits) {
+            for (at, fit) in fits.iter().enumerate() {
                 candidates.clear();
-                grid.read(output, *fit, candidates);
-                suppress(candidates, manifest.nms_iou);
+                let strange = decoder.read(&parts(answers, at, fits.len()), *fit, candidates);
+                *strange_labels += strange as u64;
+                match manifest.nms_iou {
+                    Some(iou_max) => suppress(candidates, iou_max),
+                    None => sort(candidates),
+                }
                 looks.push(candidates.iter().map(|candidate| detection(candidate, fit)).collect());
             }
             Ok(())
         })
     }
 
-    /// Runs once on padding, and once on two where the batch is dynamic, so that the first real look is
-    /// neither slow nor a surprise.
+    /// Runs on a grey picture and on one of noise, together too where the batch is dynamic, so that the first
+    /// real look is neither slow nor a surprise.
     fn warm_up(&mut self) -> Result<(), ModelError> {
-        let plane = self.plane();
-        let Self { manifest, session, tensor, .. } = self;
-        tensor.fill(f32::from(manifest.input.pad));
-        let refused = |key: &str, says: String, mend: &str| {
-            ModelError::Refused(vec![manifest.problem(key, says, mend)])
+        let noise = golden::noise();
+        let (grey, noise) = (golden::grey(&noise), noise.view());
+        let batches: &[&[YuvView<'_>]] = match self.manifest.batch {
+            Batch::Static => &[&[grey.view()], &[noise]],
+            Batch::Dynamic => &[&[grey.view(), noise], &[noise]],
         };
-        let batches: &[usize] = match manifest.batch {
-            Batch::Static => &[1],
-            Batch::Dynamic => &[2, 1],
-        };
-        for &batch in batches {
-            let answer = session::run(session, manifest, batch, &tensor[..batch * plane], |output| {
-                let broken = count_not_finite(output);
-                if broken > 0 {
-                    let says =
-                        format!("{broken} of {} numbers are NaN or infinite on a grey picture", output.len());
-                    return Err(refused("output", says, "export the model again; these weights are broken"));
+        for batch in batches {
+            let fits = self.tensor.write(batch, 0)?;
+            let Self { manifest, model, decoder, tensor, candidates, .. } = self;
+            let tried = model.run(batch.len(), &tensor.feeds(batch.len()), |answers| {
+                if let Some(says) = broken(answers) {
+                    let mend = "export the model again; these weights are broken";
+                    return Err(refused(manifest, "output", format!("{says} on a trial picture"), mend));
                 }
-                let scores = output.chunks_exact(manifest.columns()).flat_map(|row| &row[4..]);
-                let (low, high) =
-                    scores.fold((0.0f32, 1.0f32), |(low, high), &at| (low.min(at), high.max(at)));
-                if low < -SCORE_SLACK || high > 1.0 + SCORE_SLACK {
-                    let says = format!("the model's scores run from {low} to {high}, not within 0 to 1");
-                    let mend = "name the family that it is, or export it with its sigmoid";
-                    return Err(refused("family", says, mend));
+                for (at, fit) in fits.iter().enumerate() {
+                    try_out(manifest, decoder.as_mut(), &parts(answers, at, batch.len()), *fit, candidates)?;
                 }
                 Ok(())
             });
-            answer.map_err(|error| match error {
-                ModelError::Run { says, .. } => {
-                    let says = format!("a run on {batch} grey pictures failed: {says}");
-                    refused("batch", says, "write batch as the model was exported, or export it again")
-                }
-                ModelError::Output { says, .. } => {
-                    refused("output", says, "write the model's own size, strides and labels")
-                }
-                other => other,
-            })?;
+            tried.map_err(|error| self.refusal(error, batch.len()))?;
         }
         Ok(())
+    }
+
+    /// What a trial run's failure says against the manifest.
+    fn refusal(&self, error: ModelError, pictures: usize) -> ModelError {
+        match (error, self.manifest.batch) {
+            (ModelError::Run { says, .. }, Batch::Dynamic) => {
+                let says = format!("a run on {pictures} trial pictures failed: {says}");
+                let mend = "write batch as the model was exported, or export it again";
+                refused(&self.manifest, "batch", says, mend)
+            }
+            (ModelError::Run { says, .. }, Batch::Static) => {
+                let says = format!("a run on a trial picture failed: {says}");
+                refused(&self.manifest, "weights", says, "export the model again")
+            }
+            (ModelError::Output { says, .. }, _) => {
+                let mend = "write the model's own size, strides and labels";
+                refused(&self.manifest, "output", says, mend)
+            }
+            (other, _) => other,
+        }
     }
 }
 
 /// How far a rounded sigmoid may leave `0..=1`.
 const SCORE_SLACK: f32 = 1e-3;
+
+fn refused(manifest: &Manifest, key: &str, says: String, mend: &str) -> ModelError {
+    ModelError::Refused(vec![manifest.problem(key, says, mend)])
+}
+
+/// Holds the outputs of one trial picture to what the manifest's family puts out.
+fn try_out(
+    manifest: &Manifest,
+    decoder: &mut dyn Decode,
+    parts: &[Part<'_>],
+    fit: Fit,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), ModelError> {
+    let [low, high] = decoder.scores(parts);
+    if low < -SCORE_SLACK || high > 1.0 + SCORE_SLACK {
+        let says = format!("the model's scores run from {low} to {high}, not within 0 to 1");
+        let mend = "name the family that it is, or export it with its sigmoid";
+        return Err(refused(manifest, "family", says, mend));
+    }
+    candidates.clear();
+    let strange = decoder.read(parts, fit, candidates);
+    if strange > 0 {
+        let says = format!(
+            "{strange} boxes of a trial picture have a label that is none of the {} here",
+            manifest.labels.len()
+        );
+        let mend = "write every label of the model in its order, and output.label_first if it counts from 1";
+        return Err(refused(manifest, "labels", says, mend));
+    }
+    Ok(())
+}
+
+/// How many numbers are broken, where any is.
+fn broken(answers: &[Answer<'_>]) -> Option<String> {
+    let count: usize = answers.iter().map(|answer| count_not_finite(&answer.numbers)).sum();
+    let all: usize = answers.iter().map(|answer| answer.numbers.len()).sum();
+    (count > 0).then(|| format!("{count} of {all} output numbers are NaN or infinite"))
+}
+
+/// The outputs of the picture at one place of a batch.
+fn parts<'a>(answers: &'a [Answer<'_>], at: usize, batch: usize) -> Vec<Part<'a>> {
+    let part = |answer: &'a Answer<'_>| {
+        let each = answer.numbers.len() / batch;
+        Part { sides: &answer.sides[1..], numbers: &answer.numbers[at * each..][..each] }
+    };
+    answers.iter().map(part).collect()
+}
 
 fn detection(candidate: &Candidate, fit: &Fit) -> Detection {
     Detection {
@@ -197,11 +235,14 @@ fn detection(candidate: &Candidate, fit: &Fit) -> Detection {
     }
 }
 
-/// Everything that [`Manifest::load`] and [`Detector::open`] hold against the model in `dir_or_file`, in the
-/// words of its manifest; empty where it is sound.
+/// Everything that [`Manifest::load`], [`Detector::open`] and its golden picture hold against the model in
+/// `dir_or_file`, in the words of its manifest; empty where it is sound.
 pub fn check(runtime: &Runtime, dir_or_file: &Path) -> Vec<Problem> {
     let opened = Manifest::load(dir_or_file).and_then(|manifest| Detector::open(runtime, manifest, 1));
-    opened.map_or_else(|error| error.into_problems(dir_or_file), |_| Vec::new())
+    match opened {
+        Ok(mut detector) => golden::differences(&mut detector),
+        Err(error) => error.into_problems(dir_or_file),
+    }
 }
 
 #[cfg(test)]

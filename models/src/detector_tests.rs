@@ -46,8 +46,8 @@ fn street(size: [usize; 2], shift: usize) -> Picture {
 /// What the plain way makes of the model's output: every row, f64, no shortcuts.
 fn plain(output: &[f32], manifest: &Manifest, fit: Fit) -> Vec<(Class, f64, [f64; 4])> {
     let mut found: Vec<(Class, f64, [f64; 4])> = Vec::new();
-    let mut rows = output.chunks(manifest.columns());
-    for &stride in &manifest.strides {
+    let mut rows = output.chunks(5 + manifest.labels.len());
+    for stride in [8, 16, 32] {
         for y in 0..416 / stride {
             for x in 0..416 / stride {
                 let row: Vec<f64> = rows.next().unwrap().iter().map(|&value| f64::from(value)).collect();
@@ -68,10 +68,9 @@ fn plain(output: &[f32], manifest: &Manifest, fit: Fit) -> Vec<(Class, f64, [f64
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut kept: Vec<(Class, f64, [f64; 4])> = Vec::new();
     for this in found {
-        if kept
-            .iter()
-            .all(|better| better.0 != this.0 || overlap(better.2, this.2) <= f64::from(manifest.nms_iou))
-        {
+        if kept.iter().all(|better| {
+            better.0 != this.0 || overlap(better.2, this.2) <= f64::from(manifest.nms_iou.unwrap())
+        }) {
             kept.push(this);
         }
     }
@@ -96,12 +95,9 @@ fn boxes_equal_those_of_the_plain_way() {
     for size in [[1280, 720], [500, 640]] {
         let picture = street(size, 0);
         let found = detector.detect(&[picture.view()]).unwrap().remove(0);
-        let fits = detector.write(&[picture.view()], 0).unwrap();
-        let plane = detector.plane();
-        let Detector { session, manifest, tensor, .. } = &mut detector;
-        let run = session::run(session, manifest, 1, &tensor[..plane], |output| {
-            Ok(plain(output, manifest, fits[0]))
-        });
+        let fits = detector.tensor.write(&[picture.view()], 0).unwrap();
+        let Detector { model, manifest, tensor, .. } = &mut detector;
+        let run = model.run(1, &tensor.feeds(1), |answers| Ok(plain(&answers[0].numbers, manifest, fits[0])));
         let wanted = run.unwrap();
         println!("{} boxes compared", wanted.len());
         assert!(wanted.len() >= 5, "only {} boxes to compare", wanted.len());
@@ -243,6 +239,138 @@ fn broken_numbers_in_the_weights_are_refused() {
     let problem = only_problem(&broken);
     assert_eq!(problem.key, "output");
     assert!(problem.says.contains("NaN"), "{problem}");
+}
+
+/// One of the small models of `tests/families`, its manifest changed.
+fn small(name: &str, from: &str, to: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/families").join(name);
+    for file in ["manifest.toml", "model.onnx", "LICENCE.txt"] {
+        std::fs::copy(source.join(file), folder.path().join(file)).unwrap();
+    }
+    let file = folder.path().join("manifest.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{name}: {from}");
+    std::fs::write(file, text.replacen(from, to, 1)).unwrap();
+    folder
+}
+
+/// The manifest of each family against a model that is otherwise: one problem, at its key, before any look.
+#[test]
+fn each_family_refuses_what_its_model_is_not() {
+    let four = "labels = [\"person\", \"heap\", \"parasol\", \"unnamed\"]";
+    let three = "labels = [\"person\", \"heap\", \"parasol\"]";
+    let two = "labels = [\"person\", \"heap\"]\n#";
+    let faults = [
+        ("yolov8", four, three, "labels", "[n, 7, any]"),
+        ("yolov8", "family = \"yolov8\"", "family = \"yolov5\"", "labels", "[n, any, 9]"),
+        ("yolov8", "family = \"yolov8\"", "family = \"end_to_end\"", "output", "[n, any, 6]"),
+        ("yolov5-f16", four, three, "labels", "[1, any, 8]"),
+        ("ssd", "background = \"first\"", "background = \"none\"", "labels", "[n, any, 4]"),
+        ("yolov8", "dtype = \"f32\"", "dtype = \"f16\"", "input.dtype", "is of f32, not f16"),
+        ("yolov5-f16", "dtype = \"f16\"", "dtype = \"f32\"", "input.dtype", "is of f16, not f32"),
+        ("end-to-end", "dtype = \"u8\"", "dtype = \"f32\"", "input.dtype", "is of u8, not f32"),
+        ("ssd", "layout = \"nhwc\"", "layout = \"nchw\"", "input.size", "[n, 3, 64, 96]"),
+        ("ssd-plain", "size = [96, 64]", "size = [64, 96]", "input.size", "[1, 3, 96, 64]"),
+        ("ssd-plain", "batch = \"static\"", "batch = \"dynamic\"", "batch", "fixed"),
+        ("yolov8", "batch = \"dynamic\"", "batch = \"static\"", "batch", "free"),
+        ("detr-sizes", "sizes = \"sizes\"\n", "", "output.units", "is missing"),
+        ("detr-sizes", "sizes = \"sizes\"", "sizes = \"size\"", "input.sizes", "none \"size\""),
+        ("detr-sizes", "scores = \"scores\"", "scores = \"sure\"", "output.scores", "3 outputs"),
+        ("detr-sizes", "labels = \"labels\"", "labels = \"boxes\"", "output.labels", "twice"),
+        ("ssd-counted", "count = \"count\"\n", "", "output", "4 outputs, also \"count\""),
+        ("yolov8", "name = \"output\"", "name = \"boxes\"", "output.name", "1 output (\"output\")"),
+        // Numbers of labels are known once the model has run.
+        ("detr-sizes", four, three, "labels", "none of the 3"),
+        ("end-to-end", four, three, "labels", "none of the 3"),
+        ("ssd-counted", "label_first = 1", "label_first = 0", "labels", "none of the 4"),
+    ];
+    for (name, from, to, key, says) in faults {
+        let folder = small(name, from, to);
+        let problems = check(&runtime(), folder.path());
+        assert_eq!(problems.len(), 1, "{name} {to}: {problems:#?}");
+        assert!(problems[0].key == key && problems[0].says.contains(says), "{name} {to}: {}", problems[0]);
+        assert!(!problems[0].mend.is_empty() && problems[0].file.starts_with(folder.path()));
+    }
+    // Whatever is wrong with the manifest itself comes all at once.
+    let folder = small("yolov8", four, two);
+    let problems = check(&runtime(), folder.path());
+    assert!(problems.iter().any(|problem| problem.key == "classes.parasol"), "{problems:#?}");
+}
+
+#[test]
+fn an_output_that_nothing_reads_must_be_named() {
+    let folder = small("ssd-counted", "count = \"count\"\n", "unread = [\"count\"]\n");
+    assert_eq!(check(&runtime(), folder.path()), []);
+}
+
+#[test]
+fn files_beside_the_manifest_are_needed() {
+    let folder = small("yolov8", "", "");
+    std::fs::remove_file(folder.path().join("LICENCE.txt")).unwrap();
+    let problem = only_problem(&folder);
+    assert_eq!(problem.key, "licence.file");
+    assert!(problem.says.contains("LICENCE.txt"), "{problem}");
+    let folder =
+        small("yolov8", "[classes]\nperson = \"person\"\nheap = \"garbage\"\nparasol = \"umbrella\"\n", "");
+    let problem = only_problem(&folder);
+    assert!(problem.says.contains("missing field `classes`"), "{problem}");
+}
+
+/// The libraries that the tests run with are built for the CPU alone.
+#[test]
+fn a_provider_that_is_absent_is_an_error_unless_another_is_named_after_it() {
+    for (word, wheel) in
+        [("cuda", "onnxruntime-gpu"), ("tensorrt", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")]
+    {
+        let provider = format!("batch = \"dynamic\"\nprovider = \"{word}\"");
+        let folder = small("yolov8", "batch = \"dynamic\"", &provider);
+        let problem = only_problem(&folder);
+        assert_eq!(problem.key, "provider");
+        assert!(problem.says.contains(word) && problem.mend.contains(wheel), "{problem}");
+
+        let provider = format!("batch = \"dynamic\"\nprovider = [\"{word}\", \"cpu\"]");
+        let folder = small("yolov8", "batch = \"dynamic\"", &provider);
+        let manifest = Manifest::load(folder.path()).unwrap();
+        let detector = Detector::open(&runtime(), manifest, 1).unwrap();
+        assert_eq!(detector.provider(), Provider::Cpu);
+    }
+    let both = "batch = \"dynamic\"\nprovider = [\"tensorrt\", \"cuda\"]";
+    let problems = check(&runtime(), small("yolov8", "batch = \"dynamic\"", both).path());
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    // Weights that nothing can load are no fault of the accelerator.
+    let folder = small("yolov8", "batch = \"dynamic\"", "batch = \"dynamic\"\nprovider = \"cuda\"");
+    replace_weights(&folder, |weights| weights.truncate(weights.len() / 2));
+    assert_eq!(only_problem(&folder).key, "weights");
+}
+
+fn replace_weights(folder: &tempfile::TempDir, change: impl Fn(&mut Vec<u8>)) {
+    use sha2::{Digest, Sha256};
+    let hex = |bytes: &[u8]| -> String { Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect() };
+    let [manifest, weights] = ["manifest.toml", "model.onnx"].map(|name| folder.path().join(name));
+    let mut bytes = std::fs::read(&weights).unwrap();
+    let before = hex(&bytes);
+    change(&mut bytes);
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(manifest, text.replace(&before, &hex(&bytes))).unwrap();
+    std::fs::write(weights, bytes).unwrap();
+}
+
+#[test]
+fn a_strange_label_in_a_run_is_counted_and_costs_its_box_only() {
+    let folder = small("end-to-end", "", "");
+    let mut detector = Detector::open(&runtime(), Manifest::load(folder.path()).unwrap(), 1).unwrap();
+    let picture = street([640, 360], 0);
+    let before = detector.detect(&[picture.view()]).unwrap().remove(0);
+    assert_eq!(detector.strange_labels(), 0);
+    // As if the trial pictures had not shown that there is a fourth label.
+    let mut manifest = detector.manifest.clone();
+    let unknown = manifest.labels.pop().unwrap();
+    assert_eq!(unknown.class, None);
+    detector.decoder = family::decoder(&manifest);
+    let after = detector.detect(&[picture.view()]).unwrap().remove(0);
+    assert_eq!(before, after);
+    assert!(detector.strange_labels() > 0);
 }
 
 /// Third-party pictures that lie beside a developer's checkout and are not part of the repository.

@@ -1,21 +1,23 @@
 //! A picture in YUV to the model's input, in one pass and without a picture in RGB in between.
 //!
 //! In comes a [`YuvView`] (I420 or NV12, either matrix and range, any stride, odd sizes too), out goes
-//! `[3, H, W] f32` in the manifest's channel order, `(grey * scale - mean) / std`, the picture scaled with its
-//! aspect kept and the rest filled with the pad. Nothing is allocated once a size has been seen.
+//! `[3, H, W]` or `[H, W, 3]` of u8, f16 or f32 in the manifest's channel order, `(grey * scale - mean) / std`,
+//! the picture scaled as the manifest places it and the rest filled with the pad. Nothing is allocated once a
+//! size has been seen.
 //!
 //! The values are those of OpenCV's `INTER_LINEAR` on the RGB picture (half-pixel centres, two taps an axis
-//! however much it shrinks, as the model was trained), left unrounded. Blending Y, Cb and Cr first and
-//! converting once an output pixel is the same arithmetic, since the conversion is linear but for its clamp:
-//! only at hard edges of colour, where the camera's YUV names colours that RGB has not, does clamping after
-//! blending give another grey than clamping each tap (0.02 % of the numbers by more than one level at 1080p;
-//! `tests/reference.py`). Converting four taps a pixel would buy that back at over twice the cost.
+//! however much it shrinks, as models are trained), left unrounded where the input is of floats. Each tap is
+//! converted to RGB, rounded and clamped by itself, since rounding and clamping do not commute with blending:
+//! converting once an output pixel puts hard edges of colour up to 25 grey levels off. It costs about twice the
+//! time (some 0.6 ms more from 1080p to 416, a twentieth of a look). What stays is OpenCV's own second rounding and its
+//! weights of 11 bits: under one grey level (`tests/reference.py`).
 //! An antialiased reduction would look better and is not what the weights know.
 
-use calib::picture::{Chroma, Plane, RgbCoefficients, YuvView};
+use calib::picture::{Chroma, Matrix, Plane, Range, RgbCoefficients, YuvView};
 use calib::space::ImageBox;
+use half::f16;
 
-use crate::manifest::{Colour, Input, Placement};
+use crate::manifest::{Colour, Input, Layout, Placement};
 
 /// Smallest side of a picture that is looked at, pixels.
 pub const SIDE_MIN: usize = 8;
@@ -48,13 +50,15 @@ impl Fit {
     /// Where a picture of `width * height` goes in such an input. Sides are cut down to whole pixels, as
     /// YOLOX does, so the two axes are scaled by slightly different factors.
     pub fn of(width: usize, height: usize, input: &Input) -> Self {
-        let (fitted_width, fitted_height) = if width * input.height >= height * input.width {
+        let (fitted_width, fitted_height) = if input.placement == Placement::Stretch {
+            (input.width, input.height)
+        } else if width * input.height >= height * input.width {
             (input.width, (height * input.width / width).max(1))
         } else {
             ((width * input.height / height).max(1), input.height)
         };
         let (left, top) = match input.placement {
-            Placement::Corner => (0, 0),
+            Placement::Corner | Placement::Stretch => (0, 0),
             Placement::Centred => ((input.width - fitted_width) / 2, (input.height - fitted_height) / 2),
         };
         Self { left, top, width: fitted_width, height: fitted_height }
@@ -68,68 +72,88 @@ impl Fit {
     }
 }
 
-/// One output column or row: the source samples `base` and `base + 1`, and the share of the second.
+/// A number of a model's input.
+pub trait Value: Copy + Send + Sync + sealed::Sealed {
+    /// From the value in floats: bytes are rounded to the nearest and cut off at 0 and 255.
+    fn of(value: f32) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for u8 {}
+}
+
+impl Value for f32 {
+    fn of(value: f32) -> Self {
+        value
+    }
+}
+impl Value for f16 {
+    fn of(value: f32) -> Self {
+        f16::from_f32(value)
+    }
+}
+impl Value for u8 {
+    fn of(value: f32) -> Self {
+        (value + 0.5) as u8
+    }
+}
+
+/// One output column: the two source columns it blends, `luma` and the one after it, and the colour samples
+/// that these two pixels carry (one sample for both where they are a pair).
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    luma: usize,
+    chroma: [usize; 2],
+}
+
+/// One output row: it blends the source rows `base` and `base + 1` by the share of the second.
 #[derive(Debug, Clone, Copy)]
 struct Tap {
     base: usize,
     share: f32,
 }
 
-/// The taps of one axis, for brightness and for colour.
-#[derive(Debug, Default)]
-struct Taps {
-    luma: Vec<Tap>,
-    chroma: Vec<Tap>,
-}
-
-impl Taps {
-    /// From `source` samples to `fitted`. Colour goes by the pixel that carries it (both columns of a pair
-    /// share one sample), as [`YuvView::yuv_at`] reads it.
-    fn set(&mut self, source: usize, fitted: usize) {
-        let step = source as f64 / fitted as f64;
+/// The taps of one axis, from `source` samples to `fitted`.
+fn taps(source: usize, fitted: usize) -> impl Iterator<Item = Tap> {
+    let step = source as f64 / fitted as f64;
+    (0..fitted).map(move |at| {
+        let position = ((at as f64 + 0.5) * step - 0.5).max(0.0);
+        let base = position as usize;
         // `base + 1` must exist: at the far edge the last sample is the second of its pair.
-        let inside = |base: usize, share: f32, samples: usize| {
-            if base + 1 < samples { Tap { base, share } } else { Tap { base: samples - 2, share: 1.0 } }
-        };
-        self.luma.clear();
-        self.luma.extend((0..fitted).map(|at| {
-            let position = ((at as f64 + 0.5) * step - 0.5).max(0.0);
-            inside(position as usize, position.fract() as f32, source)
-        }));
-        self.chroma.clear();
-        self.chroma.extend(self.luma.iter().map(|tap| {
-            let paired = tap.base % 2 == 0;
-            inside(tap.base / 2, if paired { 0.0 } else { tap.share }, source.div_ceil(2))
-        }));
-    }
+        if base + 1 < source {
+            Tap { base, share: position.fract() as f32 }
+        } else {
+            Tap { base: source - 2, share: 1.0 }
+        }
+    })
 }
 
-/// Two neighbouring source rows of `CHANNELS` planes, already narrowed to the output's columns. Kept from
-/// one output row to the next, since an enlarged picture asks for the same rows again.
-#[derive(Debug)]
-struct RowPair<const CHANNELS: usize> {
+/// Two neighbouring source rows in grey levels of RGB, in the model's order of channels, already narrowed to
+/// the output's columns. Kept from one output row to the next, since an enlarged picture asks for the same
+/// rows again.
+#[derive(Debug, Default)]
+struct RowPair {
     row: [Option<usize>; 2],
-    values: [[Vec<f32>; CHANNELS]; 2],
+    greys: [[Vec<f32>; 3]; 2],
 }
 
-impl<const CHANNELS: usize> RowPair<CHANNELS> {
-    fn new() -> Self {
-        Self { row: [None; 2], values: std::array::from_fn(|_| std::array::from_fn(|_| Vec::new())) }
-    }
-
+impl RowPair {
     fn reset(&mut self, columns: usize) {
         self.row = [None; 2];
-        self.values.iter_mut().flatten().for_each(|values| values.resize(columns, 0.0));
+        self.greys.iter_mut().flatten().for_each(|greys| greys.resize(columns, 0.0));
     }
 
     /// Makes the pair that `tap` asks for. A second row of no share is left as it was: any finite value
     /// does there.
-    fn load(&mut self, tap: Tap, mut narrow: impl FnMut(usize, &mut [Vec<f32>; CHANNELS])) {
+    fn load(&mut self, tap: Tap, mut narrow: impl FnMut(usize, &mut [Vec<f32>; 3])) {
         if self.row[1] == Some(tap.base) {
             self.row.swap(0, 1);
-            self.values.swap(0, 1);
+            self.greys.swap(0, 1);
         }
-        let [first, second] = &mut self.values;
+        let [first, second] = &mut self.greys;
         if self.row[0] != Some(tap.base) {
             self.row[0] = Some(tap.base);
             narrow(tap.base, first);
@@ -141,6 +165,54 @@ impl<const CHANNELS: usize> RowPair<CHANNELS> {
     }
 }
 
+/// The bytes of one source row at the output's columns: of each column the near tap's in the lower half, the
+/// far one's in the upper.
+#[derive(Debug, Default)]
+struct Gathered {
+    y: Vec<u16>,
+    u: Vec<u16>,
+    v: Vec<u16>,
+}
+
+impl Gathered {
+    fn resize(&mut self, columns: usize) {
+        for bytes in [&mut self.y, &mut self.u, &mut self.v] {
+            bytes.resize(columns, 0);
+        }
+    }
+
+    fn read(&mut self, picture: &YuvView<'_>, row: usize, columns: &[Column]) {
+        let chroma_width = picture.width.div_ceil(2);
+        let luma = row_of(&picture.luma, row, picture.width);
+        for (out, column) in self.y.iter_mut().zip(columns) {
+            let pair = &luma[column.luma..column.luma + 2];
+            *out = u16::from_le_bytes([pair[0], pair[1]]);
+        }
+        let outs = self.u.iter_mut().zip(&mut self.v).zip(columns);
+        match &picture.chroma {
+            Chroma::I420 { u, v } => {
+                let (u, v) = (row_of(u, row / 2, chroma_width), row_of(v, row / 2, chroma_width));
+                for ((u_out, v_out), Column { chroma: [near, far], .. }) in outs {
+                    *u_out = u16::from_le_bytes([u[*near], u[*far]]);
+                    *v_out = u16::from_le_bytes([v[*near], v[*far]]);
+                }
+            }
+            Chroma::Nv12 { uv } => {
+                let uv = row_of(uv, row / 2, 2 * chroma_width);
+                for ((u_out, v_out), Column { chroma, .. }) in outs {
+                    let [near, far] = chroma.map(|at| &uv[2 * at..2 * at + 2]);
+                    *u_out = u16::from_le_bytes([near[0], far[0]]);
+                    *v_out = u16::from_le_bytes([near[1], far[1]]);
+                }
+            }
+        }
+    }
+}
+
+fn row_of<'a>(plane: &Plane<'a>, row: usize, width: usize) -> &'a [u8] {
+    &plane.data[row * plane.stride..][..width]
+}
+
 /// Writes pictures into a model's input. Holds the tables of the last size it saw and two rows of scratch.
 #[derive(Debug)]
 pub struct Letterbox {
@@ -148,10 +220,11 @@ pub struct Letterbox {
     /// Grey to value, in the order of the channels: `grey * gain + offset`.
     gains: [[f32; 2]; 3],
     source: [usize; 2],
-    columns: Taps,
-    rows: Taps,
-    luma: RowPair<1>,
-    chroma: RowPair<2>,
+    columns: Vec<Column>,
+    column_shares: Vec<f32>,
+    rows: Vec<Tap>,
+    gathered: Gathered,
+    pair: RowPair,
 }
 
 impl Letterbox {
@@ -163,154 +236,193 @@ impl Letterbox {
             input: input.clone(),
             gains: std::array::from_fn(gain),
             source: [0, 0],
-            columns: Taps::default(),
-            rows: Taps::default(),
-            luma: RowPair::new(),
-            chroma: RowPair::new(),
+            columns: Vec::new(),
+            column_shares: Vec::new(),
+            rows: Vec::new(),
+            gathered: Gathered::default(),
+            pair: RowPair::default(),
         }
     }
 
-    /// Fills `tensor`, `[3, H, W]`, and says where the picture lies in it.
+    /// Fills `tensor`, `[3, H, W]` or `[H, W, 3]` as the input's layout has it, and says where the picture
+    /// lies in it.
     ///
     /// # Errors
     /// [`PictureFault`]; the tensor is then as it was.
     ///
     /// # Panics
     /// When the tensor is not of `3 * H * W` numbers.
-    pub fn write(&mut self, picture: &YuvView<'_>, tensor: &mut [f32]) -> Result<Fit, PictureFault> {
-        assert_eq!(tensor.len(), 3 * self.input.width * self.input.height, "tensor of [3, H, W]");
+    pub fn write<V: Value>(&mut self, picture: &YuvView<'_>, tensor: &mut [V]) -> Result<Fit, PictureFault> {
+        assert_eq!(tensor.len(), 3 * self.input.width * self.input.height, "a tensor of 3 * H * W");
         if picture.width < SIDE_MIN || picture.height < SIDE_MIN {
             return Err(PictureFault::TooSmall);
         }
         let picture = picture.checked().ok_or(PictureFault::ShortPlane)?;
         let fit = Fit::of(picture.width, picture.height, &self.input);
         if self.source != [picture.width, picture.height] {
-            self.source = [picture.width, picture.height];
-            self.columns.set(picture.width, fit.width);
-            self.rows.set(picture.height, fit.height);
+            self.measure(picture.width, picture.height, fit);
         }
-        self.luma.reset(fit.width);
-        self.chroma.reset(fit.width);
+        self.pair.reset(fit.width);
         self.pad(fit, tensor);
         self.draw(&picture, fit, tensor);
         Ok(fit)
     }
 
+    /// Makes the tables for pictures of this size. Colour goes by the pixel that carries it, as
+    /// [`YuvView::yuv_at`] reads it.
+    fn measure(&mut self, width: usize, height: usize, fit: Fit) {
+        self.source = [width, height];
+        self.columns.clear();
+        self.column_shares.clear();
+        for Tap { base, share } in taps(width, fit.width) {
+            self.columns.push(Column { luma: base, chroma: [base / 2, base.div_ceil(2)] });
+            self.column_shares.push(share);
+        }
+        self.rows.clear();
+        self.rows.extend(taps(height, fit.height));
+        self.gathered.resize(fit.width);
+    }
+
     /// Fills what the picture leaves free.
-    fn pad(&self, fit: Fit, tensor: &mut [f32]) {
-        let width = self.input.width;
-        for (plane, [gain, offset]) in tensor.chunks_exact_mut(width * self.input.height).zip(self.gains) {
-            let value = f32::from(self.input.pad) * gain + offset;
-            let (above, rest) = plane.split_at_mut(fit.top * width);
-            let (within, below) = rest.split_at_mut(fit.height * width);
-            above.fill(value);
-            below.fill(value);
-            if fit.width < width {
-                for row in within.chunks_exact_mut(width) {
-                    row[..fit.left].fill(value);
-                    row[fit.left + fit.width..].fill(value);
+    fn pad<V: Value>(&self, fit: Fit, tensor: &mut [V]) {
+        let [width, height] = [self.input.width, self.input.height];
+        let values = self.gains.map(|[gain, offset]| V::of(f32::from(self.input.pad) * gain + offset));
+        match self.input.layout {
+            Layout::Nchw => {
+                for (plane, value) in tensor.chunks_exact_mut(width * height).zip(values) {
+                    around(fit, width, plane, value);
+                }
+            }
+            Layout::Nhwc => around(fit, width, tensor.as_chunks_mut::<3>().0, values),
+        }
+    }
+
+    fn draw<V: Value>(&mut self, picture: &YuvView<'_>, fit: Fit, tensor: &mut [V]) {
+        let Self { input, gains, columns, column_shares, rows, gathered, pair, .. } = self;
+        let rgb = ToRgb::new(picture, input.colour);
+        let plane = input.width * input.height;
+        for (at, tap) in rows.iter().enumerate() {
+            pair.load(*tap, |row, greys| {
+                gathered.read(picture, row, columns);
+                rgb.narrow(gathered, column_shares, greys);
+            });
+            let from = (fit.top + at) * input.width + fit.left;
+            let [near, far] = &pair.greys;
+            match input.layout {
+                Layout::Nchw => {
+                    for (channel, gain) in gains.iter().enumerate() {
+                        let out = &mut tensor[channel * plane + from..][..fit.width];
+                        blend(&near[channel], &far[channel], tap.share, *gain, out);
+                    }
+                }
+                Layout::Nhwc => {
+                    let out = &mut tensor[3 * from..][..3 * fit.width];
+                    blend_pixels(near, far, tap.share, gains, out.as_chunks_mut::<3>().0);
                 }
             }
         }
     }
+}
 
-    fn draw(&mut self, picture: &YuvView<'_>, fit: Fit, tensor: &mut [f32]) {
-        let Self { input, gains, columns, rows, luma, chroma, .. } = self;
-        let rgb = RgbRow::new(&RgbCoefficients::of(picture.matrix, picture.range), input.colour, gains);
-        let (luma_width, chroma_width) = (picture.width, picture.width.div_ceil(2));
-        let (first, rest) = tensor.split_at_mut(input.width * input.height);
-        let (second, third) = rest.split_at_mut(input.width * input.height);
-        for (at, (luma_tap, chroma_tap)) in rows.luma.iter().zip(&rows.chroma).enumerate() {
-            luma.load(*luma_tap, |row, [y]| {
-                narrow(row_of(&picture.luma, row, luma_width), &columns.luma, y);
-            });
-            chroma.load(*chroma_tap, |row, [u, v]| match &picture.chroma {
-                Chroma::I420 { u: u_plane, v: v_plane } => {
-                    narrow(row_of(u_plane, row, chroma_width), &columns.chroma, u);
-                    narrow(row_of(v_plane, row, chroma_width), &columns.chroma, v);
-                }
-                Chroma::Nv12 { uv } => {
-                    narrow_interleaved(row_of(uv, row, 2 * chroma_width), &columns.chroma, u, v);
-                }
-            });
-            let from = (fit.top + at) * input.width + fit.left;
-            let span = from..from + fit.width;
-            rgb.blend(
-                (luma_tap.share, chroma_tap.share),
-                luma,
-                chroma,
-                [&mut first[span.clone()], &mut second[span.clone()], &mut third[span]],
-            );
+/// Fills a plane of rows of `width` around the picture.
+fn around<T: Copy>(fit: Fit, width: usize, plane: &mut [T], value: T) {
+    let (above, rest) = plane.split_at_mut(fit.top * width);
+    let (within, below) = rest.split_at_mut(fit.height * width);
+    above.fill(value);
+    below.fill(value);
+    if fit.width < width {
+        for row in within.chunks_exact_mut(width) {
+            row[..fit.left].fill(value);
+            row[fit.left + fit.width..].fill(value);
         }
     }
 }
 
-fn row_of<'a>(plane: &Plane<'a>, row: usize, width: usize) -> &'a [u8] {
-    &plane.data[row * plane.stride..][..width]
-}
-
-/// One source row at the output's columns.
-fn narrow(row: &[u8], taps: &[Tap], out: &mut [f32]) {
-    for (value, tap) in out.iter_mut().zip(taps) {
-        let pair = &row[tap.base..tap.base + 2];
-        let (near, far) = (f32::from(pair[0]), f32::from(pair[1]));
-        *value = near + (far - near) * tap.share;
+/// One channel of one output row from the two rows it lies between.
+fn blend<V: Value>(near: &[f32], far: &[f32], share: f32, [gain, offset]: [f32; 2], out: &mut [V]) {
+    for ((out, near), far) in out.iter_mut().zip(near).zip(far) {
+        *out = V::of((near + (far - near) * share) * gain + offset);
     }
 }
 
-/// One source row of Cb, Cr in turn at the output's columns.
-fn narrow_interleaved(row: &[u8], taps: &[Tap], u: &mut [f32], v: &mut [f32]) {
-    for ((u, v), tap) in u.iter_mut().zip(v).zip(taps) {
-        let pairs = &row[2 * tap.base..2 * tap.base + 4];
-        let [u_near, v_near, u_far, v_far] = [0, 1, 2, 3].map(|at| f32::from(pairs[at]));
-        *u = u_near + (u_far - u_near) * tap.share;
-        *v = v_near + (v_far - v_near) * tap.share;
+/// The same for pixels whose channels lie side by side.
+fn blend_pixels<V: Value>(
+    near: &[Vec<f32>; 3],
+    far: &[Vec<f32>; 3],
+    share: f32,
+    gains: &[[f32; 2]; 3],
+    out: &mut [[V; 3]],
+) {
+    let n = out.len();
+    let [near, far] = [near, far].map(|rows| [&rows[0][..n], &rows[1][..n], &rows[2][..n]]);
+    for (at, pixel) in out.iter_mut().enumerate() {
+        for channel in 0..3 {
+            let (near, far) = (near[channel][at], far[channel][at]);
+            let [gain, offset] = gains[channel];
+            pixel[channel] = V::of((near + (far - near) * share) * gain + offset);
+        }
     }
 }
 
-/// YUV to the model's values: per output channel the factors of Y, Cb, Cr and 1, then grey to value.
-struct RgbRow {
-    from_yuv: [[f32; 4]; 3],
-    gains: [[f32; 2]; 3],
+/// Factors of Y, of Cr for red, of Cb and of Cr for green, of Cb for blue, times 2^20. Each is a whole number of
+/// f32, so that the sums come out as OpenCV's do.
+const OPENCV_BT601: [f32; 5] = [1_220_542.0, 1_673_527.0, -409_993.0, -852_492.0, 2_116_026.0];
+
+/// YUV to RGB in bytes, held as floats.
+struct ToRgb {
+    coefficients: RgbCoefficients,
+    colour: Colour,
 }
 
-impl RgbRow {
-    fn new(rgb: &RgbCoefficients, colour: Colour, gains: &[[f32; 2]; 3]) -> Self {
-        let channel = |u: f32, v: f32| [rgb.y_gain, u, v, -rgb.y_gain * rgb.y_zero - 128.0 * (u + v)];
-        let (r, g, b) = (channel(0.0, rgb.r_v), channel(rgb.g_u, rgb.g_v), channel(rgb.b_u, 0.0));
-        let from_yuv = match colour {
-            Colour::Bgr => [b, g, r],
-            Colour::Rgb => [r, g, b],
+impl ToRgb {
+    fn new(picture: &YuvView<'_>, colour: Colour) -> Self {
+        let exact = RgbCoefficients::of(picture.matrix, picture.range);
+        let coefficients = match (picture.matrix, picture.range) {
+            // OpenCV's own, 20 bits behind the point (`color_yuv.simd.hpp`, `ITUR_BT_601_*`). They are the
+            // standard's cut to three decimals: one pixel in twenty comes to the byte beside, which blending
+            // and rounding again would make two.
+            (Matrix::Bt601, Range::Limited) => {
+                let [y_gain, r_v, g_u, g_v, b_u] = OPENCV_BT601.map(|factor| factor / (1 << 20) as f32);
+                RgbCoefficients { y_gain, r_v, g_u, g_v, b_u, ..exact }
+            }
+            _ => exact,
         };
-        Self { from_yuv, gains: *gains }
+        Self { coefficients, colour }
     }
 
-    /// Blends the row pairs and converts. One flat loop over slices of one length, so that it vectorises.
-    fn blend(
-        &self,
-        (luma_share, chroma_share): (f32, f32),
-        luma: &RowPair<1>,
-        chroma: &RowPair<2>,
-        [first, second, third]: [&mut [f32]; 3],
-    ) {
-        let n = first.len();
-        let [[y_near], [y_far]] = &luma.values;
-        let [[u_near, v_near], [u_far, v_far]] = &chroma.values;
-        let (y_near, y_far) = (&y_near[..n], &y_far[..n]);
-        let (u_near, u_far, v_near, v_far) = (&u_near[..n], &u_far[..n], &v_near[..n], &v_far[..n]);
-        let (second, third) = (&mut second[..n], &mut third[..n]);
-        let [a, b, c] = self.from_yuv;
-        let [gain_a, gain_b, gain_c] = self.gains;
+    /// Converts both taps of each column and blends them. One flat loop over slices of one length, so that
+    /// it vectorises.
+    fn narrow(&self, gathered: &Gathered, shares: &[f32], [first, second, third]: &mut [Vec<f32>; 3]) {
+        let n = shares.len();
+        let (y, u, v) = (&gathered.y[..n], &gathered.u[..n], &gathered.v[..n]);
+        let (first, green, third) = (&mut first[..n], &mut second[..n], &mut third[..n]);
+        let (red, blue) = match self.colour {
+            Colour::Bgr => (third, first),
+            Colour::Rgb => (first, third),
+        };
+        let RgbCoefficients { y_zero, y_gain, r_v, g_u, g_v, b_u } = self.coefficients;
         for at in 0..n {
-            let y = y_near[at] + (y_far[at] - y_near[at]) * luma_share;
-            let u = u_near[at] + (u_far[at] - u_near[at]) * chroma_share;
-            let v = v_near[at] + (v_far[at] - v_near[at]) * chroma_share;
-            let grey = |k: [f32; 4]| (k[0] * y + k[1] * u + k[2] * v + k[3]).clamp(0.0, 255.0);
-            first[at] = grey(a) * gain_a[0] + gain_a[1];
-            second[at] = grey(b) * gain_b[0] + gain_b[1];
-            third[at] = grey(c) * gain_c[0] + gain_c[1];
+            let (y, u, v, share) = (y[at], u[at], v[at], shares[at]);
+            let rgb = |y: u16, u: u16, v: u16| {
+                // What is blacker than black is black, as OpenCV has it.
+                let y = (f32::from(y) - y_zero).max(0.0) * y_gain;
+                let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
+                [byte(y + r_v * v), byte(y + g_u * u + g_v * v), byte(y + b_u * u)]
+            };
+            let near = rgb(y & 0xff, u & 0xff, v & 0xff);
+            let far = rgb(y >> 8, u >> 8, v >> 8);
+            red[at] = near[0] + (far[0] - near[0]) * share;
+            green[at] = near[1] + (far[1] - near[1]) * share;
+            blue[at] = near[2] + (far[2] - near[2]) * share;
         }
     }
+}
+
+/// Rounded to a whole grey level and clamped. Adding what leaves no bits for a fraction rounds in one
+/// addition a number, where a cast to bytes does not vectorise.
+fn byte(grey: f32) -> f32 {
+    const WHOLE: f32 = 1.5 * (1u32 << 23) as f32;
+    (grey.clamp(0.0, 255.0) + WHOLE) - WHOLE
 }
 
 #[cfg(test)]

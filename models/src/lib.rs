@@ -6,20 +6,25 @@
 //! its manifest says is refused with the reason and the mend.
 //!
 //! ```text
-//! Manifest ─┐                                            yolox ── nms
-//! Runtime ──┴─ Detector:  YuvView ─ letterbox ─ session ─ decode ─ keep ─ Detection
+//! Manifest ─┐                                               family ─── nms
+//! Runtime ──┴─ Detector:  YuvView ─ letterbox ─ session ─ decode ─ suppress ─ Detection
 //! ```
 
 pub mod detector;
 pub mod error;
+mod family;
+pub mod golden;
 pub mod letterbox;
 pub mod manifest;
+pub mod measure;
 pub mod nms;
+mod provider;
 pub mod runtime;
 mod session;
+mod tensor;
 #[cfg(test)]
 mod testing;
-pub mod yolox;
+pub mod tiles;
 
 pub use detector::{Detector, check};
 pub use error::{ModelError, Problem};

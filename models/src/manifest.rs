@@ -1,179 +1,34 @@
 //! The manifest of a model: TOML in, checked values out.
 //!
-//! In two stages: `Raw` is what somebody wrote, [`Manifest`] cannot be wrong in itself. All mistakes are
+//! In two stages: `raw` is what somebody wrote, [`Manifest`] cannot be wrong in itself. All mistakes are
 //! reported at once, each with its key and the mend. Whether the weights are what the manifest says is for
 //! [`crate::Detector::open`]; here they are only found and seen to lie in the manifest's own folder.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+mod check;
+mod faults;
+mod output;
+mod raw;
+mod words;
+
+use std::path::{Path, PathBuf};
 
 use calib::class::Class;
-use serde::Deserialize;
 
 use crate::error::{ModelError, Problem};
+use faults::Faults;
+pub(crate) use output::{BoxForm, Output};
+pub use words::{Background, Batch, Colour, Corners, Dtype, Family, Layout, Placement, Provider, Units};
 
 /// Name of the manifest in a model's folder.
 pub const FILE_NAME: &str = "manifest.toml";
 /// `input.pad` where none is given: the grey that YOLO training fills with.
 pub const PAD_DEFAULT: u8 = 114;
-/// `nms_iou` where none is given (YOLOX's own demo).
+/// `nms_iou` where none is given (YOLOX's own demo), for the families whose boxes come out in heaps.
 pub const NMS_IOU_DEFAULT: f32 = 0.45;
 /// `area_max` where none is given: nothing is dropped for its size.
 pub const AREA_MAX_DEFAULT: f32 = 1.0;
 /// Smallest and largest side of a model's input, pixels.
 pub const SIDE_RANGE: std::ops::RangeInclusive<usize> = 32..=4096;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Raw {
-    name: String,
-    family: String,
-    weights: String,
-    sha256: String,
-    batch: String,
-    #[serde(default = "cpu")]
-    provider: String,
-    labels: Vec<String>,
-    #[serde(default = "nms_iou_default")]
-    nms_iou: f32,
-    #[serde(default = "area_max_default")]
-    area_max: f32,
-    licence: RawLicence,
-    input: RawInput,
-    output: RawOutput,
-    classes: BTreeMap<String, String>,
-    score_min: BTreeMap<String, f32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLicence {
-    spdx: String,
-    file: String,
-    source: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawInput {
-    name: String,
-    size: [usize; 2],
-    layout: String,
-    colour: String,
-    dtype: String,
-    letterbox: String,
-    #[serde(default = "pad_default")]
-    pad: u8,
-    #[serde(default = "one")]
-    scale: f32,
-    #[serde(default)]
-    mean: [f32; 3],
-    #[serde(default = "ones")]
-    std: [f32; 3],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOutput {
-    name: String,
-    strides: Vec<usize>,
-}
-
-fn cpu() -> String {
-    Provider::Cpu.name().to_owned()
-}
-fn nms_iou_default() -> f32 {
-    NMS_IOU_DEFAULT
-}
-fn area_max_default() -> f32 {
-    AREA_MAX_DEFAULT
-}
-fn pad_default() -> u8 {
-    PAD_DEFAULT
-}
-fn one() -> f32 {
-    1.0
-}
-fn ones() -> [f32; 3] {
-    [1.0; 3]
-}
-
-/// A value that is written as one of a few words.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)* }
-        impl $name {
-            /// Every word that a manifest may write.
-            pub const WORDS: &[&str] = &[$($word,)*];
-            /// The word for it.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-            /// What the word stands for.
-            pub fn from_name(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-words! {
-    /// How the output is read.
-    Family {
-        /// `[N, cells, 5 + labels]`, boxes as offsets in the cells of a grid (YOLOX without its decoding).
-        YoloxGrid = "yolox_grid",
-    }
-}
-words! {
-    /// Where the model runs. One that is not there is an error, never replaced by another.
-    Provider {
-        /// ONNX Runtime's own CPU kernels.
-        Cpu = "cpu",
-    }
-}
-words! {
-    /// Whether one run takes one picture or several.
-    Batch {
-        /// First dimension 1.
-        Static = "static",
-        /// First dimension free.
-        Dynamic = "dynamic",
-    }
-}
-words! {
-    /// Order of the input's axes.
-    Layout {
-        /// `[N, 3, H, W]`.
-        Nchw = "nchw",
-    }
-}
-words! {
-    /// Order of the colour channels.
-    Colour {
-        /// Blue first, as OpenCV has it.
-        Bgr = "bgr",
-        /// Red first.
-        Rgb = "rgb",
-    }
-}
-words! {
-    /// Type of the input's numbers.
-    Dtype {
-        /// 32-bit float.
-        F32 = "f32",
-    }
-}
-words! {
-    /// Where the scaled picture lies in the input.
-    Placement {
-        /// At the top left, padding to the right or below.
-        Corner = "corner",
-        /// In the middle, padding on both sides.
-        Centred = "centred",
-    }
-}
 
 /// Under which terms the weights may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,7 +41,8 @@ pub struct Licence {
     pub source: String,
 }
 
-/// What the model wants to be fed: `[N, 3, height, width]`, `value = (grey * scale - mean) / std`.
+/// What the model wants to be fed: `[N, 3, height, width]` or `[N, height, width, 3]`,
+/// `value = (grey * scale - mean) / std`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     /// Name of the graph's input.
@@ -195,6 +51,10 @@ pub struct Input {
     pub width: usize,
     /// Pixels down.
     pub height: usize,
+    /// Order of the axes.
+    pub layout: Layout,
+    /// Type of the numbers.
+    pub dtype: Dtype,
     /// Order of the channels.
     pub colour: Colour,
     /// Where the scaled picture lies.
@@ -207,6 +67,9 @@ pub struct Input {
     pub mean: [f32; 3],
     /// Divided by at last, in the order of the channels.
     pub std: [f32; 3],
+    /// Name of a second input `[N, 2] i64`, width and height that the model scales its boxes to. It is given
+    /// the input's own size, so that the boxes are in pixels of the input like any other's.
+    pub sizes: Option<String>,
 }
 
 /// One of the model's labels.
@@ -220,6 +83,15 @@ pub struct Label {
     pub score_min: f32,
 }
 
+/// A picture with what the model is to find in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Golden {
+    /// PNG or JPEG.
+    pub picture: PathBuf,
+    /// TOML; see [`crate::golden`].
+    pub expected: PathBuf,
+}
+
 /// A model's manifest, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
@@ -229,14 +101,17 @@ pub struct Manifest {
     pub(crate) weights: PathBuf,
     pub(crate) sha256: String,
     pub(crate) batch: Batch,
-    pub(crate) provider: Provider,
+    pub(crate) providers: Vec<Provider>,
     pub(crate) labels: Vec<Label>,
-    pub(crate) nms_iou: f32,
+    /// `None` where nothing is suppressed.
+    pub(crate) nms_iou: Option<f32>,
     pub(crate) area_max: f32,
     pub(crate) licence: Licence,
     pub(crate) input: Input,
-    pub(crate) output: String,
-    pub(crate) strides: Vec<usize>,
+    pub(crate) output: Output,
+    /// Outputs of the model that nothing reads.
+    pub(crate) unread: Vec<String>,
+    pub(crate) golden: Option<Golden>,
 }
 
 impl Manifest {
@@ -258,15 +133,15 @@ impl Manifest {
                 return Err(ModelError::Refused(faults.problems));
             }
         };
-        match toml::from_str::<Raw>(&text) {
-            Ok(raw) => check(raw, &file, &mut faults).ok_or(ModelError::Refused(faults.problems)),
+        match toml::from_str::<raw::Raw>(&text) {
+            Ok(raw) => check::checked(raw, &file, &mut faults).ok_or(ModelError::Refused(faults.problems)),
             Err(error) => {
                 let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
                 let key = format!("line {line}");
                 faults.add(
                     &key,
                     error.message().to_owned(),
-                    "see models/city-nano/manifest.toml for every key",
+                    "see models/city-nano/manifest.toml, and models/tests/families for the other families",
                 );
                 Err(ModelError::Refused(faults.problems))
             }
@@ -276,6 +151,11 @@ impl Manifest {
     /// The model's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How its outputs are read.
+    pub fn family(&self) -> Family {
+        self.family
     }
 
     /// SHA-256 of the weights, 64 lower-case hexadecimal digits.
@@ -303,9 +183,24 @@ impl Manifest {
         &self.input
     }
 
-    /// The model's labels, one an output column.
+    /// The model's labels, in its own order.
     pub fn labels(&self) -> &[Label] {
         &self.labels
+    }
+
+    /// Whether one run takes one picture or several.
+    pub fn batch(&self) -> Batch {
+        self.batch
+    }
+
+    /// Where the model may run, in order of wish.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The picture that `models check` holds the model to.
+    pub fn golden(&self) -> Option<&Golden> {
+        self.golden.as_ref()
     }
 
     /// Every product class that this model may report, sorted.
@@ -321,222 +216,21 @@ impl Manifest {
         self.labels.iter().find(|label| label.class == Some(class)).map(|label| label.score_min)
     }
 
-    /// Rows of the output: the cells of all grids.
-    pub(crate) fn cells(&self) -> usize {
-        self.strides.iter().map(|stride| (self.input.width / stride) * (self.input.height / stride)).sum()
+    /// Overlap above which the weaker of two boxes of one class is dropped; 1 where none is.
+    pub fn nms_iou(&self) -> f32 {
+        self.nms_iou.unwrap_or(1.0)
     }
 
-    /// Columns of the output: four of the box, one of objectness, one a label.
-    pub(crate) fn columns(&self) -> usize {
-        5 + self.labels.len()
+    /// The same model with one lowest score for all labels, for measuring it down to where nothing is left.
+    pub fn with_score_min(mut self, score_min: f32) -> Self {
+        self.labels.iter_mut().for_each(|label| label.score_min = score_min);
+        self
     }
 
     /// A problem of this manifest's model.
     pub(crate) fn problem(&self, key: &str, says: String, mend: &str) -> Problem {
         Problem { file: self.file.clone(), key: key.to_owned(), says, mend: mend.to_owned() }
     }
-}
-
-/// Collects what is wrong with one file.
-struct Faults<'a> {
-    file: &'a Path,
-    problems: Vec<Problem>,
-}
-
-impl Faults<'_> {
-    fn add(&mut self, key: &str, says: String, mend: impl Into<String>) {
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            key: key.to_owned(),
-            says,
-            mend: mend.into(),
-        });
-    }
-
-    fn word<T>(&mut self, key: &str, word: &str, words: &[&str], parse: fn(&str) -> Option<T>) -> Option<T> {
-        let parsed = parse(word);
-        if parsed.is_none() {
-            self.add(key, format!("\"{word}\" is not known"), format!("write one of: {}", words.join(", ")));
-        }
-        parsed
-    }
-
-    fn share(&mut self, key: &str, value: f32) {
-        if !(value > 0.0 && value <= 1.0) {
-            self.add(key, format!("{value} is out of range"), "write a number above 0 and up to 1");
-        }
-    }
-
-    fn filled(&mut self, key: &str, text: &str) {
-        if text.trim().is_empty() {
-            self.add(key, "is empty".to_owned(), "write it");
-        }
-    }
-
-    /// A file beside the manifest that cannot lead out of its folder, by `..` or by a link.
-    fn beside(&mut self, key: &str, name: &str) -> PathBuf {
-        let dir = self.file.parent().unwrap_or(Path::new("")).to_owned();
-        let path = dir.join(name);
-        let inward = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        if name.is_empty() || !inward {
-            self.add(
-                key,
-                format!("\"{name}\" leads out of the manifest's folder"),
-                "write a name relative to the folder, without ..",
-            );
-        } else {
-            let dir = if dir.as_os_str().is_empty() { PathBuf::from(".") } else { dir };
-            match (path.canonicalize(), dir.canonicalize()) {
-                (Ok(real), Ok(dir)) if !real.starts_with(&dir) => self.add(
-                    key,
-                    format!("\"{name}\" is a link to {}, outside the manifest's folder", real.display()),
-                    "put the file itself there",
-                ),
-                (Err(error), _) | (_, Err(error)) => self.add(
-                    key,
-                    format!("\"{name}\" cannot be read: {error}"),
-                    format!("put it at {}", path.display()),
-                ),
-                _ => {}
-            }
-        }
-        path
-    }
-}
-
-/// The raw manifest as a checked one, or `None` with the reasons in `faults`.
-fn check(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<Manifest> {
-    faults.filled("name", &raw.name);
-    faults.filled("licence.spdx", &raw.licence.spdx);
-    faults.filled("licence.source", &raw.licence.source);
-    let family = faults.word("family", &raw.family, Family::WORDS, Family::from_name);
-    let batch = faults.word("batch", &raw.batch, Batch::WORDS, Batch::from_name);
-    let provider = faults.word("provider", &raw.provider, Provider::WORDS, Provider::from_name);
-    let weights = faults.beside("weights", &raw.weights);
-    let licence_file = faults.beside("licence.file", &raw.licence.file);
-    let hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
-    if raw.sha256.len() != 64 || !raw.sha256.bytes().all(hex) {
-        let mend = "write the 64 lower-case digits that `sha256sum` prints for the weights";
-        faults.add("sha256", format!("\"{}\" is no SHA-256", raw.sha256), mend);
-    }
-    faults.share("nms_iou", raw.nms_iou);
-    faults.share("area_max", raw.area_max);
-    check_strides(&raw, faults);
-    let input = check_input(raw.input, faults);
-    let labels = check_labels(raw.labels, &raw.classes, &raw.score_min, faults);
-    faults.filled("output.name", &raw.output.name);
-    if !faults.problems.is_empty() {
-        return None;
-    }
-    Some(Manifest {
-        file: file.to_owned(),
-        name: raw.name,
-        family: family?,
-        weights,
-        sha256: raw.sha256,
-        batch: batch?,
-        provider: provider?,
-        labels,
-        nms_iou: raw.nms_iou,
-        area_max: raw.area_max,
-        licence: Licence { spdx: raw.licence.spdx, file: licence_file, source: raw.licence.source },
-        input: input?,
-        output: raw.output.name,
-        strides: raw.output.strides,
-    })
-}
-
-fn check_strides(raw: &Raw, faults: &mut Faults<'_>) {
-    let (strides, size) = (&raw.output.strides, raw.input.size);
-    if strides.is_empty() || strides.contains(&0) {
-        faults.add("output.strides", format!("{strides:?} is no list of strides"), "write e.g. [8, 16, 32]");
-        return;
-    }
-    if size.iter().any(|side| !SIDE_RANGE.contains(side)) {
-        let mend = format!("write [width, height], each {} to {}", SIDE_RANGE.start(), SIDE_RANGE.end());
-        faults.add("input.size", format!("{size:?} is out of range"), mend);
-    } else if let Some(stride) = strides.iter().find(|stride| size.iter().any(|side| side % **stride != 0)) {
-        let mend = "write a size that every stride divides, or the model's own strides";
-        faults.add("input.size", format!("{size:?} is not divided by the stride {stride}"), mend);
-    }
-}
-
-fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Input> {
-    faults.filled("input.name", &raw.name);
-    let layout = faults.word("input.layout", &raw.layout, Layout::WORDS, Layout::from_name);
-    let dtype = faults.word("input.dtype", &raw.dtype, Dtype::WORDS, Dtype::from_name);
-    let colour = faults.word("input.colour", &raw.colour, Colour::WORDS, Colour::from_name);
-    let placement = faults.word("input.letterbox", &raw.letterbox, Placement::WORDS, Placement::from_name);
-    let numbers = [raw.scale].into_iter().chain(raw.mean).chain(raw.std);
-    if !numbers.into_iter().all(f32::is_finite) || raw.scale == 0.0 || raw.std.contains(&0.0) {
-        faults.add(
-            "input",
-            "scale, mean and std must be numbers, scale and std not 0".to_owned(),
-            "leave them out for grey levels as they are",
-        );
-    }
-    let (Layout::Nchw, Dtype::F32) = (layout?, dtype?);
-    let [width, height] = raw.size;
-    Some(Input {
-        name: raw.name,
-        width,
-        height,
-        colour: colour?,
-        placement: placement?,
-        pad: raw.pad,
-        scale: raw.scale,
-        mean: raw.mean,
-        std: raw.std,
-    })
-}
-
-fn check_labels(
-    labels: Vec<String>,
-    classes: &BTreeMap<String, String>,
-    score_min: &BTreeMap<String, f32>,
-    faults: &mut Faults<'_>,
-) -> Vec<Label> {
-    for (index, label) in labels.iter().enumerate() {
-        if labels[..index].contains(label) {
-            faults.add("labels", format!("\"{label}\" stands twice"), "name every output column once");
-        }
-    }
-    for (label, class) in classes {
-        let key = format!("classes.{label}");
-        if !labels.contains(label) {
-            faults.add(
-                &key,
-                "is not among the labels".to_owned(),
-                "write a label of the model, or take it out",
-            );
-        }
-        let names: Vec<&str> = Class::ALL.iter().map(|class| class.name()).collect();
-        faults.word(&key, class, &names, Class::from_name);
-    }
-    if classes.is_empty() {
-        faults.add("classes", "is empty".to_owned(), "map at least one label to a class");
-    }
-    for (class, &value) in score_min {
-        let key = format!("score_min.{class}");
-        faults.share(&key, value);
-        if class != "default" && !classes.values().any(|mapped| mapped == class) {
-            faults.add(
-                &key,
-                "is a class that no label maps to".to_owned(),
-                "write a class of [classes], or default",
-            );
-        }
-    }
-    let Some(&score_min_default) = score_min.get("default") else {
-        faults.add("score_min.default", "is missing".to_owned(), "write it, e.g. 0.4");
-        return Vec::new();
-    };
-    let checked = |text: String| {
-        let class = classes.get(&text).and_then(|name| Class::from_name(name));
-        let own = class.and_then(|class| score_min.get(class.name()));
-        Label { class, score_min: own.copied().unwrap_or(score_min_default), text }
-    };
-    labels.into_iter().map(checked).collect()
 }
 
 #[cfg(test)]

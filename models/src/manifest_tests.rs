@@ -36,7 +36,8 @@ fn the_default_model_is_read() {
     let manifest = Manifest::load(&city_nano()).unwrap();
     assert_eq!(manifest, Manifest::load(&city_nano().join(FILE_NAME)).unwrap());
     assert_eq!(manifest.name(), "city-nano");
-    assert_eq!((manifest.cells(), manifest.columns()), (3549, 23));
+    assert_eq!((manifest.family(), manifest.providers()), (Family::YoloxGrid, &[Provider::Cpu][..]));
+    assert_eq!((manifest.nms_iou, manifest.labels().len()), (Some(0.45), 18));
     assert_eq!(manifest.score_min(Class::Garbage), Some(0.4));
     assert_eq!(manifest.score_min(Class::Stall), None);
     assert_eq!(manifest.classes().len(), 18);
@@ -60,12 +61,28 @@ fn a_label_without_a_class_is_dropped_and_a_class_may_have_its_own_score() {
 fn each_fault_has_its_key_and_mend() {
     let faults = [
         ("family = \"yolox_grid\"", "family = \"yolo11\"", "family", "yolox_grid"),
-        ("provider = \"cpu\"", "provider = \"cuda\"", "provider", "write one of: cpu"),
+        ("provider = \"cpu\"", "provider = \"gpu\"", "provider", "write one of: cpu, cuda"),
+        ("provider = \"cpu\"", "provider = 1", "provider", "a list in order of wish"),
+        ("provider = \"cpu\"", "provider = []", "provider", "a list in order of wish"),
+        ("provider = \"cpu\"", "provider = [\"cpu\", \"cuda\"]", "provider", "write cpu last"),
+        ("provider = \"cpu\"", "provider = [\"cuda\", \"cuda\"]", "provider", "once"),
         ("batch = \"dynamic\"", "batch = \"two\"", "batch", "static, dynamic"),
-        ("layout = \"nchw\"", "layout = \"nhwc\"", "input.layout", "nchw"),
+        ("layout = \"nchw\"", "layout = \"chw\"", "input.layout", "nchw, nhwc"),
         ("colour = \"bgr\"", "colour = \"brg\"", "input.colour", "bgr, rgb"),
-        ("dtype = \"f32\"", "dtype = \"f16\"", "input.dtype", "f32"),
-        ("letterbox = \"corner\"", "letterbox = \"stretch\"", "input.letterbox", "corner, centred"),
+        ("dtype = \"f32\"", "dtype = \"i8\"", "input.dtype", "f32, f16, u8"),
+        ("dtype = \"f32\"", "dtype = \"u8\"\nscale = 0.5", "input.dtype", "take those out"),
+        ("pad = 114", "sizes = \"sizes\"", "input.sizes", "detr"),
+        ("letterbox = \"corner\"", "letterbox = \"fill\"", "input.letterbox", "corner, centred, stretch"),
+        ("strides = [8, 16, 32]", "", "output.strides", "[8, 16, 32]"),
+        ("strides = [8, 16, 32]", "strides = [8, 16, 32]\nboxes = \"b\"", "output.boxes", "take it out"),
+        ("strides = [8, 16, 32]", "strides = [8, 16, 32]\nunread = [\"output\"]", "output.name", "once"),
+        ("name = \"output\"", "", "output.name", "the model's output"),
+        (
+            "[classes]",
+            "[golden]\npicture = \"none.png\"\nexpected = \"city_nano.onnx\"\n[classes]",
+            "golden.picture",
+            "put it at",
+        ),
         ("size = [416, 416]", "size = [416, 420]", "input.size", "every stride divides"),
         ("size = [416, 416]", "size = [0, 416]", "input.size", "32 to 4096"),
         ("strides = [8, 16, 32]", "strides = []", "output.strides", "[8, 16, 32]"),
@@ -103,6 +120,46 @@ fn each_fault_has_its_key_and_mend() {
     }
 }
 
+/// A detr manifest's `[output]`, planted in place of the default model's.
+fn detr(output: &str, sizes: &str) -> Result<Manifest, Vec<(String, String)>> {
+    let folder = folder(|text| {
+        let text = text.replacen("family = \"yolox_grid\"", "family = \"detr\"", 1);
+        let text = text.replacen("name = \"output\"\nstrides = [8, 16, 32]", output, 1);
+        text.replacen("pad = 114", sizes, 1).replacen("nms_iou = 0.45", "", 1)
+    });
+    Manifest::load(folder.path()).map_err(|error| match error {
+        ModelError::Refused(problems) => {
+            problems.into_iter().map(|problem| (problem.key, problem.mend)).collect()
+        }
+        other => panic!("{other}"),
+    })
+}
+
+#[test]
+fn outputs_are_named_by_what_they_hold() {
+    let three = "boxes = \"b\"\nscores = \"s\"\nlabels = \"l\"\ncorners = \"xyxy\"\n";
+    let manifest = detr(three, "sizes = \"orig_target_sizes\"").unwrap();
+    assert_eq!(
+        manifest.output.names(),
+        [("output.boxes", "b"), ("output.scores", "s"), ("output.labels", "l")]
+    );
+    assert_eq!(manifest.nms_iou, None);
+    let keys = |found: Result<Manifest, Vec<(String, String)>>| -> Vec<String> {
+        found.unwrap_err().into_iter().map(|(key, _)| key).collect()
+    };
+    // Without the sizes it must be said what the boxes are measured in; with them it is.
+    assert_eq!(keys(detr(three, "")), ["output.units"]);
+    let normalised = format!("{three}units = \"normalised\"");
+    assert!(detr(&normalised, "").is_ok());
+    assert_eq!(keys(detr(&normalised, "sizes = \"s\"")), ["output.units"]);
+    assert_eq!(
+        keys(detr("name = \"b\"", "")),
+        ["output.boxes", "output.scores", "output.labels", "output.corners", "output.units", "output.name",]
+    );
+    let twice = three.replace("\"s\"", "\"b\"");
+    assert_eq!(keys(detr(&twice, "sizes = \"x\"")), ["output.scores"]);
+}
+
 #[test]
 fn unknown_missing_and_mistyped_keys_name_their_line() {
     let problem = planted("nms_iou = 0.45", "nms_ui = 0.45");
@@ -122,7 +179,7 @@ fn unknown_missing_and_mistyped_keys_name_their_line() {
 fn several_faults_come_together() {
     let found = problems(|text| {
         let text =
-            text.replace("dtype = \"f32\"", "dtype = \"u8\"").replace("nms_iou = 0.45", "nms_iou = 0.0");
+            text.replace("dtype = \"f32\"", "dtype = \"i8\"").replace("nms_iou = 0.45", "nms_iou = 0.0");
         text.replace("bicycle = \"bicycle\"", "bicycle = \"bike\"")
             .replace("batch = \"dynamic\"", "batch = \"\"")
     });

@@ -18,10 +18,15 @@ pub struct Candidate {
     pub row: usize,
 }
 
+/// Best first; ties by output row.
+pub fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+}
+
 /// Keeps the best of each heap: sorted by falling score, without any box that overlaps a better one of its
 /// class by more than `iou_max`.
 pub fn suppress(candidates: &mut Vec<Candidate>, iou_max: f32) {
-    candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+    sort(candidates);
     let mut kept = 0;
     for at in 0..candidates.len() {
         let this = candidates[at];

@@ -1,158 +1,348 @@
 //! Weights to a session of ONNX Runtime that is what its manifest says.
 //!
-//! In come a manifest and the loaded library, out comes a session with one input and one named output of the
-//! right shapes, or every contradiction with its key. The bytes that were hashed are the bytes that are loaded.
+//! In comes a [`Plan`]: weights with their sum, and every input and output by name, type and shape. Out comes
+//! a [`Model`] with just these, or every contradiction with its key. The bytes that were hashed are the bytes
+//! that are loaded. Numbers go in as the model's own type and come out as f32, whatever it computes in.
 
-use ort::session::Session;
-use ort::session::builder::AutoDevicePolicy;
-use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
+use std::borrow::Cow;
+use std::path::Path;
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
 use sha2::{Digest, Sha256};
 
 use crate::error::{ModelError, Problem};
-use crate::manifest::{Batch, Manifest, Provider};
+use crate::manifest::{Batch, Provider};
+use crate::provider;
 use crate::runtime::Runtime;
 
-/// Opens the weights with `threads` threads an operation.
-pub(crate) fn open(runtime: &Runtime, manifest: &Manifest, threads: usize) -> Result<Session, ModelError> {
-    let weights = verified(manifest)?;
-    let session = commit(runtime, manifest, threads, &weights).map_err(|says| {
-        let says = format!("ONNX Runtime {} cannot load them: {says}", runtime.version());
-        let mend =
-            "export the model again (whole, with an opset that this version knows), or load a newer library";
-        ModelError::Refused(vec![manifest.problem("weights", says, mend)])
-    })?;
-    let problems = contradictions(manifest, &session);
-    if problems.is_empty() { Ok(session) } else { Err(ModelError::Refused(problems)) }
+/// One side of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// As many as the run has pictures.
+    Batch,
+    /// Just so many.
+    Is(usize),
+    /// As many as the model likes.
+    Free,
+}
+
+/// One input or output as the manifest makes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    /// Keys of the manifest that give its name, its type and its shape.
+    pub(crate) keys: [&'static str; 3],
+    pub(crate) name: String,
+    /// Types that will do.
+    pub(crate) kinds: &'static [TensorElementType],
+    pub(crate) sides: Vec<Side>,
+}
+
+/// Types that an output of numbers may have.
+pub(crate) const NUMBERS: &[TensorElementType] = &[TensorElementType::Float32, TensorElementType::Float16];
+/// Types that an output of labels or of a count may have.
+pub(crate) const COUNTS: &[TensorElementType] = &[
+    TensorElementType::Int64,
+    TensorElementType::Int32,
+    TensorElementType::Float32,
+    TensorElementType::Float16,
+];
+
+/// What is to be opened.
+pub(crate) struct Plan<'a> {
+    /// The manifest, for messages.
+    pub(crate) file: &'a Path,
+    pub(crate) name: &'a str,
+    pub(crate) weights: &'a Path,
+    pub(crate) sha256: &'a str,
+    pub(crate) batch: Batch,
+    pub(crate) providers: &'a [Provider],
+    pub(crate) inputs: Vec<Spec>,
+    pub(crate) outputs: Vec<Spec>,
+    /// Further outputs that the model may have.
+    pub(crate) unread: &'a [String],
+}
+
+impl Plan<'_> {
+    pub(crate) fn problem(&self, key: &str, says: String, mend: impl Into<String>) -> Problem {
+        Problem { file: self.file.to_owned(), key: key.to_owned(), says, mend: mend.into() }
+    }
+
+    fn refused(&self, key: &str, says: String, mend: impl Into<String>) -> ModelError {
+        ModelError::Refused(vec![self.problem(key, says, mend)])
+    }
+}
+
+/// An opened session.
+#[derive(Debug)]
+pub(crate) struct Model {
+    session: Session,
+    name: String,
+    provider: Provider,
+    inputs: Vec<Spec>,
+    outputs: Vec<Spec>,
+}
+
+/// The numbers of one input, in the model's own type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Feed<'a> {
+    U8(&'a [u8]),
+    F16(&'a [f16]),
+    F32(&'a [f32]),
+    I64(&'a [i64]),
+}
+
+/// The numbers of one output.
+#[derive(Debug)]
+pub(crate) struct Answer<'a> {
+    /// All sides, the batch's first.
+    pub(crate) sides: Vec<usize>,
+    pub(crate) numbers: Cow<'a, [f32]>,
+}
+
+impl Model {
+    /// Opens the weights with `threads` threads an operation.
+    pub(crate) fn open(runtime: &Runtime, plan: Plan<'_>, threads: usize) -> Result<Self, ModelError> {
+        let weights = verified(&plan)?;
+        let (session, provider) = provider::commit(runtime, &plan, threads, &weights)?;
+        let problems = contradictions(&plan, &session);
+        if !problems.is_empty() {
+            return Err(ModelError::Refused(problems));
+        }
+        let Plan { name, inputs, outputs, .. } = plan;
+        Ok(Self { session, name: name.to_owned(), provider, inputs, outputs })
+    }
+
+    /// Where it runs.
+    pub(crate) fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// Runs on `feeds`, one an input of the plan and each of `batch` pictures, and gives the outputs in the
+    /// plan's order to `read`.
+    pub(crate) fn run<T>(
+        &mut self,
+        batch: usize,
+        feeds: &[Feed<'_>],
+        read: impl FnOnce(&[Answer<'_>]) -> Result<T, ModelError>,
+    ) -> Result<T, ModelError> {
+        let Self { session, name, inputs, outputs, .. } = self;
+        let failed = |error: ort::Error| ModelError::Run { model: name.clone(), says: error.to_string() };
+        let wrong = |says: String| ModelError::Output { model: name.clone(), says };
+        let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(feeds.len());
+        for (spec, feed) in inputs.iter().zip(feeds) {
+            values.push((&spec.name, feed.value(&spec.sides, batch).map_err(failed)?));
+        }
+        let given = session.run(values).map_err(failed)?;
+        let mut answers = Vec::with_capacity(outputs.len());
+        for spec in outputs.iter() {
+            let output = given
+                .get(&spec.name)
+                .ok_or_else(|| wrong(format!("its output \"{}\" is missing", spec.name)))?;
+            let answer = answer(output).map_err(failed)?;
+            let fits = |(side, wanted): (&usize, &Side)| match wanted {
+                Side::Batch => *side == batch,
+                Side::Is(wanted) => side == wanted,
+                Side::Free => true,
+            };
+            let rank_fits = answer.sides.len() == spec.sides.len();
+            if !rank_fits || !answer.sides.iter().zip(&spec.sides).all(fits) {
+                let wanted = shown(&spec.sides, Some(batch));
+                return Err(wrong(format!(
+                    "its output \"{}\" is {:?}, the manifest makes it {wanted}",
+                    spec.name, answer.sides
+                )));
+            }
+            answers.push(answer);
+        }
+        read(&answers)
+    }
+}
+
+impl<'a> Feed<'a> {
+    fn value(self, sides: &[Side], batch: usize) -> Result<SessionInputValue<'a>, ort::Error> {
+        let side = |side: &Side| match side {
+            Side::Batch | Side::Free => batch,
+            Side::Is(side) => *side,
+        };
+        let shape: Vec<usize> = sides.iter().map(side).collect();
+        Ok(match self {
+            Self::U8(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
+            Self::F16(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
+            Self::F32(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
+            Self::I64(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
+        })
+    }
+}
+
+/// An output as f32, borrowed where it is f32 already. Labels and counts are small numbers: f32 holds them.
+fn answer(output: &DynValue) -> Result<Answer<'_>, ort::Error> {
+    let kind = match output.dtype() {
+        ValueType::Tensor { ty, .. } => *ty,
+        _ => TensorElementType::Float32,
+    };
+    let (shape, numbers) = match kind {
+        TensorElementType::Float16 => {
+            let (shape, numbers) = output.try_extract_tensor::<f16>()?;
+            (shape, Cow::Owned(numbers.to_f32_vec()))
+        }
+        TensorElementType::Int64 => {
+            let (shape, numbers) = output.try_extract_tensor::<i64>()?;
+            (shape, numbers.iter().map(|&number| number as f32).collect())
+        }
+        TensorElementType::Int32 => {
+            let (shape, numbers) = output.try_extract_tensor::<i32>()?;
+            (shape, numbers.iter().map(|&number| number as f32).collect())
+        }
+        _ => {
+            let (shape, numbers) = output.try_extract_tensor::<f32>()?;
+            (shape, Cow::Borrowed(numbers))
+        }
+    };
+    let sides = shape.iter().map(|&side| usize::try_from(side).unwrap_or(0)).collect();
+    Ok(Answer { sides, numbers })
 }
 
 /// The weights' bytes, known to have the manifest's SHA-256.
-fn verified(manifest: &Manifest) -> Result<Vec<u8>, ModelError> {
-    let refused =
-        |key: &str, says: String, mend: &str| ModelError::Refused(vec![manifest.problem(key, says, mend)]);
-    let weights = std::fs::read(&manifest.weights).map_err(|error| {
-        let says = format!("{} cannot be read: {error}", manifest.weights.display());
-        refused("weights", says, "put the file there")
+fn verified(plan: &Plan<'_>) -> Result<Vec<u8>, ModelError> {
+    let weights = std::fs::read(plan.weights).map_err(|error| {
+        let says = format!("{} cannot be read: {error}", plan.weights.display());
+        plan.refused("weights", says, "put the file there")
     })?;
     let sha256: String = Sha256::digest(&weights).iter().map(|byte| format!("{byte:02x}")).collect();
-    if sha256 != manifest.sha256 {
-        let says = format!("{} has {sha256}", manifest.weights.display());
-        return Err(refused(
-            "sha256",
-            says,
-            "get the file that the manifest means, or write this sum if it is the right one",
-        ));
+    if sha256 != plan.sha256 {
+        let says = format!("{} has {sha256}", plan.weights.display());
+        let mend = "get the file that the manifest means, or write this sum if it is the right one";
+        return Err(plan.refused("sha256", says, mend));
     }
     Ok(weights)
 }
 
-fn commit(runtime: &Runtime, manifest: &Manifest, threads: usize, weights: &[u8]) -> Result<Session, String> {
-    let builder = Session::builder(runtime.environment()).map_err(text)?;
-    // `ort` lets the library pick an NPU where it knows one; what runs where is the manifest's to say.
-    let builder = match manifest.provider {
-        Provider::Cpu => builder.with_auto_device(AutoDevicePolicy::PreferCPU),
+/// What the graph's own description says against the plan.
+fn contradictions(plan: &Plan<'_>, session: &Session) -> Vec<Problem> {
+    let mut problems = missing(plan, "input", &plan.inputs, session.inputs());
+    problems.extend(missing(plan, "output", &plan.outputs, session.outputs()));
+    let foreign = |outlets: &[Outlet], specs: &[Spec], more: &[String]| {
+        let known = |name: &str| specs.iter().any(|spec| spec.name == name) || more.iter().any(|m| m == name);
+        let foreign = outlets.iter().map(Outlet::name).filter(|name| !known(name));
+        foreign.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
     };
-    // Idle threads sleep: looks come at a cadence, and spinning would take the cores from the decoders.
-    let builder = builder.map_err(text)?.with_intra_op_spinning(false).map_err(text)?;
-    let mut builder = builder.with_intra_threads(threads.max(1)).map_err(text)?;
-    builder.commit_from_memory(weights).map_err(text)
-}
-
-fn text<R>(error: ort::Error<R>) -> String {
-    error.to_string()
-}
-
-/// What the graph's own description says against the manifest.
-fn contradictions(manifest: &Manifest, session: &Session) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let batch = match manifest.batch {
-        Batch::Static => Some(1),
-        Batch::Dynamic => None,
-    };
-    let input = &manifest.input;
-    let wanted = [batch, Some(3), Some(input.height), Some(input.width)];
-    match session.inputs() {
-        [only] if only.name() == input.name => {
-            problems.extend(differs(manifest, "input.size", only, &wanted))
+    // Where a name is wrong, the model's own is foreign too: that is told already.
+    if problems.is_empty() {
+        let inputs = foreign(session.inputs(), &plan.inputs, &[]);
+        if !inputs.is_empty() {
+            let says = format!("the model has {} inputs, also {inputs}", session.inputs().len());
+            let mend = "name the one of sizes as input.sizes, or export the model with its picture alone";
+            problems.push(plan.problem("input", says, mend));
         }
-        others => {
-            let says = format!("the model's inputs are {}, not just \"{}\"", names(others), input.name);
-            problems.push(manifest.problem("input.name", says, "write the name of its one input"));
+        let outputs = foreign(session.outputs(), &plan.outputs, plan.unread);
+        if !outputs.is_empty() {
+            let says = format!("the model has {} outputs, also {outputs}", session.outputs().len());
+            let mend = "name it where the family reads it, or write it into output.unread";
+            problems.push(plan.problem("output", says, mend));
         }
     }
-    let wanted = [batch, Some(manifest.cells()), Some(manifest.columns())];
-    match session.outputs().iter().find(|outlet| outlet.name() == manifest.output) {
-        Some(output) => problems.extend(differs(manifest, "output", output, &wanted)),
-        None => {
-            let says =
-                format!("the model's outputs are {}, none \"{}\"", names(session.outputs()), manifest.output);
-            problems.push(manifest.problem("output.name", says, "write one of these"));
-        }
+    let outlet = |outlets: &'_ [Outlet], spec: &Spec| outlets.iter().position(|at| at.name() == spec.name);
+    for spec in &plan.inputs {
+        let input = outlet(session.inputs(), spec).map(|at| &session.inputs()[at]);
+        problems
+            .extend(input.and_then(|input| batch_differs(plan, spec, input).or(differs(plan, spec, input))));
+    }
+    // Every output would say the same again.
+    if problems.iter().any(|problem| problem.key == "batch") {
+        return problems;
+    }
+    for spec in &plan.outputs {
+        let output = outlet(session.outputs(), spec).map(|at| &session.outputs()[at]);
+        problems.extend(output.and_then(|output| differs(plan, spec, output)));
     }
     problems
 }
 
-fn names(outlets: &[Outlet]) -> String {
-    let quoted: Vec<String> = outlets.iter().map(|outlet| format!("\"{}\"", outlet.name())).collect();
-    quoted.join(", ")
+/// Inputs or outputs of the plan that the model does not have.
+fn missing(plan: &Plan<'_>, what: &str, specs: &[Spec], outlets: &[Outlet]) -> Vec<Problem> {
+    let has = outlets.iter().map(|outlet| format!("\"{}\"", outlet.name())).collect::<Vec<_>>().join(", ");
+    let gone = specs.iter().filter(|spec| !outlets.iter().any(|outlet| outlet.name() == spec.name));
+    let problem = |spec: &Spec| {
+        let says = format!(
+            "the model has {} {what}{} ({has}), none \"{}\"; the manifest reads {}",
+            outlets.len(),
+            if outlets.len() == 1 { "" } else { "s" },
+            spec.name,
+            specs.len()
+        );
+        plan.problem(spec.keys[0], says, "write one of these, or the family that the model is of")
+    };
+    gone.map(problem).collect()
 }
 
-/// Compares a declared tensor with what is wanted; a free dimension passes, except that the batch must be
-/// free exactly where the manifest says so.
-fn differs(manifest: &Manifest, key: &str, outlet: &Outlet, wanted: &[Option<usize>]) -> Option<Problem> {
-    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
-        let says = format!("\"{}\" is no tensor", outlet.name());
-        return Some(manifest.problem(key, says, "export the model with plain tensors"));
-    };
-    if *ty != TensorElementType::Float32 {
-        let says = format!("\"{}\" is of {ty}, not f32", outlet.name());
-        return Some(manifest.problem(key, says, "export the model in f32"));
-    }
-    let shown: Vec<String> =
-        wanted.iter().map(|side| side.map_or("n".to_owned(), |side| side.to_string())).collect();
-    let rank_fits = shape.len() == wanted.len();
-    let free = shape.first() == Some(&-1);
-    if rank_fits && free == wanted[0].is_some() {
-        let says = format!(
-            "\"{}\" is {shape}, its first dimension {}",
-            outlet.name(),
-            if free { "free" } else { "fixed" }
-        );
-        let mend = if free {
-            "write batch = \"dynamic\""
-        } else {
-            "write batch = \"static\", or export it with a free batch"
-        };
-        return Some(manifest.problem("batch", says, mend));
-    }
-    let fits = |(side, wanted): (&i64, &Option<usize>)| {
-        *side == -1 || wanted.is_none_or(|wanted| *side == wanted as i64)
-    };
-    if rank_fits && shape.iter().zip(wanted).all(fits) {
+/// An input's first dimension must be free exactly where the manifest says so.
+fn batch_differs(plan: &Plan<'_>, spec: &Spec, input: &Outlet) -> Option<Problem> {
+    let ValueType::Tensor { shape, .. } = input.dtype() else { return None };
+    let free = *shape.first()? == -1;
+    if shape.len() != spec.sides.len() || free == (plan.batch == Batch::Dynamic) {
         return None;
     }
-    let says = format!("\"{}\" is {shape}, the manifest makes it [{}]", outlet.name(), shown.join(", "));
-    Some(manifest.problem(key, says, "write the model's own size, strides and labels"))
+    let (kind, mend) = if free {
+        ("free", "write batch = \"dynamic\"")
+    } else {
+        ("fixed", "write batch = \"static\", or export it with a free batch")
+    };
+    let says = format!("\"{}\" is {shape}, its first dimension {kind}", spec.name);
+    Some(plan.problem("batch", says, mend))
 }
 
-/// Runs the session on `tensor`, `[n, 3, H, W]`, and gives the output, `[n, cells, columns]`, to `read`.
-pub(crate) fn run<T>(
-    session: &mut Session,
-    manifest: &Manifest,
-    batch: usize,
-    tensor: &[f32],
-    read: impl FnOnce(&[f32]) -> Result<T, ModelError>,
-) -> Result<T, ModelError> {
-    let failed =
-        |error: ort::Error| ModelError::Run { model: manifest.name.clone(), says: error.to_string() };
-    let wrong = |says: String| ModelError::Output { model: manifest.name.clone(), says };
-    let shape = [batch, 3, manifest.input.height, manifest.input.width];
-    let input = TensorRef::from_array_view((shape, tensor)).map_err(failed)?;
-    let outputs = session.run(ort::inputs![input]).map_err(failed)?;
-    let output = outputs.get(&manifest.output).ok_or_else(|| wrong("its output is missing".to_owned()))?;
-    let (shape, values) = output.try_extract_tensor::<f32>().map_err(failed)?;
-    let wanted = [batch, manifest.cells(), manifest.columns()].map(|side| side as i64);
-    if **shape != wanted {
-        return Err(wrong(format!("its output is {shape}, the manifest makes it {wanted:?}")));
+/// Compares a declared tensor with what is wanted. A free dimension passes: the first run shows it.
+fn differs(plan: &Plan<'_>, spec: &Spec, outlet: &Outlet) -> Option<Problem> {
+    let [name_key, kind_key, shape_key] = spec.keys;
+    let name = &spec.name;
+    let ValueType::Tensor { ty, shape, .. } = outlet.dtype() else {
+        let says = format!("\"{name}\" is no tensor");
+        return Some(plan.problem(name_key, says, "export the model with plain tensors"));
+    };
+    if !spec.kinds.contains(ty) {
+        let wanted = spec.kinds.iter().map(|kind| word(*kind)).collect::<Vec<_>>().join(" or ");
+        let says = format!("\"{name}\" is of {}, not {wanted}", word(*ty));
+        let mend = "write the model's own type if it is one that can be written, or export the model with it";
+        return Some(plan.problem(kind_key, says, mend));
     }
-    read(values)
+    let one = (plan.batch == Batch::Static).then_some(1);
+    let fits = |(declared, wanted): (&i64, &Side)| match wanted {
+        _ if *declared == -1 => true,
+        Side::Batch => one == Some(*declared),
+        Side::Is(wanted) => i64::try_from(*wanted) == Ok(*declared),
+        Side::Free => true,
+    };
+    // An output may come without any shape.
+    if (shape.len() == spec.sides.len() && shape.iter().zip(&spec.sides).all(fits)) || shape.is_empty() {
+        return None;
+    }
+    let wanted = shown(&spec.sides, one.map(|_| 1));
+    let says = format!("\"{name}\" is {shape}, the manifest makes it {wanted}");
+    Some(plan.problem(shape_key, says, "write the model's own size, layout, strides and labels"))
+}
+
+/// A shape as messages have it: `[n, 3, 416, 416]`.
+fn shown(sides: &[Side], batch: Option<usize>) -> String {
+    let side = |side: &Side| match side {
+        Side::Batch => batch.map_or_else(|| "n".to_owned(), |batch| batch.to_string()),
+        Side::Is(side) => side.to_string(),
+        Side::Free => "any".to_owned(),
+    };
+    format!("[{}]", sides.iter().map(side).collect::<Vec<_>>().join(", "))
+}
+
+/// A type in the words of a manifest.
+fn word(kind: TensorElementType) -> String {
+    match kind {
+        TensorElementType::Float32 => "f32".to_owned(),
+        TensorElementType::Float16 => "f16".to_owned(),
+        TensorElementType::Uint8 => "u8".to_owned(),
+        TensorElementType::Int8 => "i8".to_owned(),
+        TensorElementType::Int32 => "i32".to_owned(),
+        TensorElementType::Int64 => "i64".to_owned(),
+        other => other.to_string(),
+    }
 }

@@ -151,6 +151,16 @@ impl Faults {
         if let Some(grid) = &case.unit_grid {
             self.text("unit_grid.code", &grid.code);
             self.range("unit_grid.probability", grid.probability, 0.0, 1.0);
+            self.unless(
+                grid.boundary.len() <= LIST_MAX,
+                "unit_grid.boundary",
+                format!("names {} cells", grid.boundary.len()),
+                &format!("name at most {LIST_MAX}, the most probable first"),
+            );
+            for (at, candidate) in grid.boundary.iter().take(LIST_MAX).enumerate() {
+                self.text(&format!("unit_grid.boundary[{at}].code"), &candidate.code);
+                self.range(&format!("unit_grid.boundary[{at}].probability"), candidate.probability, 0.0, 1.0);
+            }
         }
         self.optional_text("responsibility_grid", case.responsibility_grid.as_ref());
     }

@@ -138,6 +138,11 @@ impl Refusal {
         )
     }
 
+    /// A person has closed the case; `mend` is what the caller may do instead.
+    pub(crate) fn case_closed(mend: &str) -> Self {
+        Self::of(StatusCode::CONFLICT, "case_closed", "a person has closed the case", mend)
+    }
+
     /// Something inside failed: logged here, not told.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %chain(error), "a request failed inside the desk");

@@ -156,12 +156,7 @@ pub(super) async fn post_sighting(
         Seen::Replayed(case) => Ok(Json(case).into_response()),
         Seen::KeyReused => Err(key_reused("sighting")),
         Seen::NoSuchCase => Err(Refusal::no_such_case()),
-        Seen::Closed => Err(Refusal::of(
-            StatusCode::CONFLICT,
-            "case_closed",
-            "a person closed the case",
-            "post a new case with this one as linked_case_id",
-        )),
+        Seen::Closed => Err(Refusal::case_closed("post a new case with this one as linked_case_id")),
     }
 }
 
@@ -184,12 +179,7 @@ pub(super) async fn close(
             Ok(Json(*case))
         }
         Ended::NoSuchCase => Err(Refusal::no_such_case()),
-        Ended::AlreadyClosed => Err(Refusal::of(
-            StatusCode::CONFLICT,
-            "case_closed",
-            "the case is closed already",
-            "look at its log",
-        )),
+        Ended::AlreadyClosed => Err(Refusal::case_closed("read the reason in its log; nothing is left to do")),
     }
 }
 

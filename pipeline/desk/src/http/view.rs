@@ -311,6 +311,12 @@ fn facts(clock: Clock, case: &Case) -> Markup {
         @match &case.unit_grid {
             Some(grid) => {
                 span.mono { (grid.code) }
+                @if !grid.boundary.is_empty() {
+                    " " span.doubt { "界线上 " small { "on a border" } }
+                    @for cell in grid.boundary.iter().filter(|cell| cell.code != grid.code) {
+                        " / " span.mono { (cell.code) } " " (format!("{:.0}", cell.probability * 100.0)) " %"
+                    }
+                }
                 // One digit more where rounding would hide a doubt.
                 @if grid.probability < 0.9995 {
                     " " span.doubt { "把握 " (format!("{:.1}", grid.probability * 100.0)) " %" }
