@@ -1,6 +1,6 @@
 //! Writes the example county: `cargo run -p calib --example make_county -- calib/example-county`.
 //!
-//! In: the folder to write to. Out: four GeoJSON files. Never: anything but those.
+//! In: the folder to write to. Out: four GeoJSON files and the roster. Never: anything but those.
 
 mod county;
 

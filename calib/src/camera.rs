@@ -3,19 +3,24 @@
 //! In: the text of one TOML file, the matter catalogue. Out: a [`Camera`] that cannot be wrong, or every
 //! mistake at once. Never: the file system, a password (a file names where the password is).
 
-use crate::check::{Problem, Section, Source, nearest};
+use crate::check::{Form, Problem, Section, Source, nearest};
 use crate::class::Class;
-use crate::homography::{ControlPoint, GroundMap};
-use crate::matter::Catalogue;
+use crate::defaults::Defaults;
+use crate::matter::{Catalogue, suggestion};
+use crate::papers::GridsAt;
+use crate::permit::Permit;
 use crate::rule::{self, Rule, RuleKind};
 use crate::schedule::{Schedule, Window};
-use crate::space::{LonLat, PixelPoint};
-use crate::zone::{GroundView, Shape, Zone, ZoneKind, polygon};
+use crate::space::LonLat;
+use crate::survey::{read_presets, read_view};
+use crate::zone::{GroundView, Shape, Tiles, Zone, ZoneKind, polygon};
 
 /// Minutes that the clocks of China run ahead of UTC: the default of `utc_offset_minutes`.
 pub const UTC_OFFSET_MINUTES: i32 = 480;
 /// Default of `stream.silent_secs_max`.
 pub const SILENT_SECS_MAX: f64 = 10.0;
+/// Least and most of `zone.tile_px`.
+pub const TILE_PX_RANGE: (u32, u32) = (160, 4096);
 /// The standard that a rule's `matter` belongs to where `standard` is absent.
 pub const STANDARD_REF: &str = "GB/T 47678.5-2026";
 
@@ -30,12 +35,16 @@ pub struct Camera {
     pub utc_offset_minutes: i32,
     /// Picture to ground, where it was calibrated.
     pub ground: Option<GroundView>,
+    /// The views of a camera that turns, by what it calls them; zones and rules belong to the home view.
+    pub presets: Vec<(String, GroundView)>,
     /// Zones in the order of the file.
     pub zones: Vec<Zone>,
     /// Rules in the order of the file.
     pub rules: Vec<Rule>,
     /// Grid files of its own, where it stands outside the node's.
     pub grids: Option<GridFiles>,
+    /// What is allowed within its view; a camera's own file has none.
+    pub permits: Vec<Permit>,
 }
 
 /// The files of two grid layers; paths start from the folder of the file that names them.
@@ -55,14 +64,20 @@ impl GridFiles {
 
     /// Reads the `[grids]` table of a node's or a camera's file.
     pub fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Self> {
+        Self::read_at(source, root).map(|(files, _)| files)
+    }
+
+    /// The same, with the places of its keys.
+    pub(crate) fn read_at<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<(Self, GridsAt)> {
         let mut section = root.section(source, "grids")?;
         let files = Self {
-            unit: section.text(source, "unit"),
+            unit: section.path(source, "unit"),
             unit_digits: section.whole(source, "unit_digits", (14, 16)).unwrap_or(Self::UNIT_DIGITS),
-            responsibility: section.text(source, "responsibility"),
+            responsibility: section.path(source, "responsibility"),
         };
+        let at = GridsAt { unit: section.at_key("unit"), responsibility: section.at_key("responsibility") };
         section.finish(source);
-        Some(files)
+        Some((files, at))
     }
 }
 
@@ -107,8 +122,25 @@ impl Camera {
     /// # Errors
     /// Every mistake in the file, each with its key, line and mend.
     pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Vec<Problem>> {
-        let mut source = Source::new(file, text);
+        Self::parse_under(file, text, catalogue, &Defaults::default())
+    }
+
+    /// Reads a camera file's text under its node's and its group's defaults.
+    ///
+    /// # Errors
+    /// Every mistake in the file and in what it inherits, each with the file that it stands in.
+    pub fn parse_under<'t>(
+        file: &'t str,
+        text: &'t str,
+        catalogue: &Catalogue,
+        defaults: &Defaults<'t>,
+    ) -> Result<Self, Vec<Problem>> {
+        let (above, wrong_group) = defaults.above(text);
+        let mut source = Source::under(file, text, above);
         let mut root = source.root();
+        if let Some((what, mend)) = wrong_group {
+            source.problem(&root.at_key("group"), what, mend);
+        }
         let camera = Self::read(&mut source, &mut root, catalogue);
         root.finish(&mut source);
         match camera {
@@ -117,11 +149,17 @@ impl Camera {
         }
     }
 
-    fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, catalogue: &Catalogue) -> Option<Self> {
+    pub(crate) fn read<'t>(
+        source: &mut Source<'t>,
+        root: &mut Section<'t>,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
+        root.text(source, "group");
         let name = root.text_required(source, "name", "write name = \"Corner of Main and 3rd\"");
         let offset = root.whole(source, "utc_offset_minutes", (0, 14 * 60));
         let stream = read_stream(source, root);
-        let ground = read_calibration(source, root);
+        let ground = read_view(source, root);
+        let presets = read_presets(source, root);
         let zones = read_zones(source, root, ground.as_ref());
         let rules = read_rules(source, root, &zones, catalogue);
         let grids = GridFiles::read(source, root);
@@ -131,9 +169,11 @@ impl Camera {
             stream: stream?,
             utc_offset_minutes: offset.map_or(UTC_OFFSET_MINUTES, |minutes| minutes as i32),
             ground,
+            presets: presets.into_iter().map(|(name, view)| Some((name, view?))).collect::<Option<_>>()?,
             zones,
             rules,
             grids,
+            permits: Vec::new(),
         })
     }
 }
@@ -157,13 +197,14 @@ fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<St
             "write user = \"…\" and password_env = \"NAME_OF_A_VARIABLE\" (or password_file) beside it",
         );
     }
+    section.words(source, "transport", false, ["tcp", "udp"]);
     let transport = section.text(source, "transport");
     if !matches!(transport.as_deref(), None | Some("tcp" | "udp")) {
         source.problem(&section.at_key("transport"), "is neither", "write \"tcp\" (default) or \"udp\"");
     }
     let user = section.text(source, "user");
     let from_env = section.text(source, "password_env").map(PasswordPlace::Env);
-    let from_file = section.text(source, "password_file").map(PasswordPlace::File);
+    let from_file = section.path(source, "password_file").map(PasswordPlace::File);
     if from_env.is_some() && from_file.is_some() {
         source.problem(&section.at_key("password_file"), "stands beside password_env", "keep one of them");
     }
@@ -199,6 +240,7 @@ fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<St
 
 fn read_cadence<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Cadence {
     let fps = section.number(source, "fps", (0.01, 60.0));
+    section.words(source, "cadence", false, ["keyframes"]);
     let cadence = section.text(source, "cadence");
     match (cadence.as_deref(), fps) {
         (None | Some("keyframes"), None) => Cadence::Keyframes,
@@ -215,50 +257,6 @@ fn read_cadence<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Caden
             let mend = "write cadence = \"keyframes\" (default), or fps = 2 instead";
             source.problem(&section.at_key("cadence"), "is not a cadence", mend);
             Cadence::Keyframes
-        }
-    }
-}
-
-fn read_calibration<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<GroundView> {
-    let mut section = root.section(source, "calibration")?;
-    let size = section.pair(source, "image_size");
-    if size.is_none_or(|[w, h]| w < 16.0 || h < 16.0) {
-        let mend = "write the width and height of the picture that the pixels were read from: [1920, 1080]";
-        source.problem(&section.at_key("image_size"), "is missing or no size of a picture", mend);
-    }
-    let mut points = Vec::new();
-    for mut point in section.sections(source, "point") {
-        let pixel = point.pair(source, "pixel");
-        let lon_lat = point.pair(source, "lonlat");
-        if pixel.is_none() || lon_lat.is_none() {
-            let mend = "write pixel = [x, y] and lonlat = [longitude, latitude]";
-            source.problem(&point.at(), "is half a control point", mend);
-        }
-        if let Some([lon, lat]) = lon_lat
-            && !((73.0..=136.0).contains(&lon) && (3.0..=54.0).contains(&lat))
-        {
-            let mend = "longitude comes first, in degrees, CGCS2000: [118.65012, 34.92034]";
-            source.problem(&point.at_key("lonlat"), "lies outside China", mend);
-        }
-        if let (Some([x, y]), Some([w, h])) = (pixel, size)
-            && !((0.0..=w).contains(&x) && (0.0..=h).contains(&y))
-        {
-            let mend = "read the pixels from a picture of image_size, or write the size they were read from";
-            source.problem(&point.at_key("pixel"), "lies outside image_size", mend);
-        }
-        point.finish(source);
-        if let (Some(pixel), Some(lon_lat)) = (pixel, lon_lat) {
-            points.push(ControlPoint { pixel: PixelPoint::from(pixel), lon_lat: LonLat::from(lon_lat) });
-        }
-    }
-    let at = section.at_key("point");
-    section.finish(source);
-    match GroundMap::solve(&points) {
-        Ok(map) => Some(GroundView { map, image_size: size? }),
-        Err(error) => {
-            let mend = "give at least 4 points of the ground, spread over the picture, no 3 of 4 on a line";
-            source.problem(&at, error.to_string(), mend);
-            None
         }
     }
 }
@@ -281,14 +279,26 @@ fn read_zones<'t>(source: &mut Source<'t>, root: &mut Section<'t>, view: Option<
         let kind = read_name(source, &mut section, "kind", ZoneKind::NAMES);
         let hours = read_hours(source, &mut section);
         let shape = read_shape(source, &mut section, view, calibrated);
+        let tiles = read_tiles(source, &mut section);
         section.finish(source);
         let zone = match (kind, shape) {
-            (Some(kind), Some(shape)) => Some(Zone { id: id.clone(), kind, hours, shape }),
+            (Some(kind), Some(shape)) => Some(Zone { id: id.clone(), kind, hours, shape, tiles }),
             _ => None,
         };
         zones.push((id, zone));
     }
     zones
+}
+
+fn read_tiles<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Option<Tiles> {
+    let is_tiled = section.switch(source, "tiles").unwrap_or(false);
+    let given = section.has("tile_px");
+    let width_px = section.whole(source, "tile_px", TILE_PX_RANGE);
+    if given && !is_tiled {
+        let mend = "write tiles = true beside it, or leave it out";
+        source.problem(&section.at_key("tile_px"), "has no effect without tiles = true", mend);
+    }
+    is_tiled.then_some(Tiles { width_px })
 }
 
 fn read_shape<'t>(
@@ -297,6 +307,8 @@ fn read_shape<'t>(
     view: Option<&GroundView>,
     calibrated: bool,
 ) -> Option<Shape> {
+    section.offers(source, "polygon", Form::Pairs);
+    section.offers(source, "ground", Form::Pairs);
     let (has_image, has_ground) = (section.has("polygon"), section.has("ground"));
     let mend = "write polygon = [[x, y], …] in shares of the picture (0 to 1, at least 3 points), or ground = \
                 [[lon, lat], …] in degrees";
@@ -339,6 +351,7 @@ fn read_name<'t, T: Copy>(
 ) -> Option<T> {
     let known: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
     let list = format!("write one of: {}", known.join(", "));
+    section.words(source, key, false, known.iter().copied());
     let given = section.text_required(source, key, &list)?;
     let found = names.iter().find(|(name, _)| *name == given).map(|(_, value)| *value);
     if found.is_none() {
@@ -348,7 +361,8 @@ fn read_name<'t, T: Copy>(
     found
 }
 
-fn read_hours<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Schedule {
+/// `hours = ["06:00-22:30"]`; always where the key is absent.
+pub(crate) fn read_hours<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Schedule {
     let Some(texts) = section.texts(source, "hours") else { return Schedule::always() };
     if texts.is_empty() {
         let mend = "write hours = [\"06:00-22:30\"], or leave the key out for round the clock";
@@ -378,8 +392,13 @@ fn read_rules<'t>(
 ) -> Vec<Rule> {
     let kinds: Vec<(&'static str, RuleKind)> = RuleKind::ALL.iter().map(|k| (k.name(), *k)).collect();
     let mut rules = Vec::new();
+    let names: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+    root.above_known(source, "rule", &names);
     for mut section in root.sections(source, "rule") {
         let kind = read_name(source, &mut section, "kind", &kinds);
+        if let Some(kind) = kind {
+            section.lean_on(root, "rule", kind.name());
+        }
         let rule = read_rule(source, &mut section, kind, zones, catalogue);
         section.finish(source);
         rules.extend(rule);
@@ -447,13 +466,7 @@ fn read_matter<'t>(
     if let Some(matter) = catalogue.get(&standard, &code) {
         return Some((standard, code, matter.name.clone()));
     }
-    let near = catalogue.suggest(&code).into_iter().take(3);
-    let near: Vec<String> = near.map(|m| format!("{} {} ({})", m.code, m.name, m.standard_ref)).collect();
-    let mend = if near.is_empty() {
-        format!("write the five digits of a matter of {standard}, for instance \"{default}\"")
-    } else {
-        format!("did you mean {}?", near.join(", or "))
-    };
+    let mend = suggestion(catalogue, &code, &standard);
     source.problem(&section.at_key("matter"), format!("`{code}` is no matter of {standard}"), mend);
     None
 }
@@ -463,6 +476,7 @@ fn read_classes<'t>(
     section: &mut Section<'t>,
     default: &[Class],
 ) -> Option<Vec<Class>> {
+    section.words(source, "classes", true, Class::ALL.iter().map(|class| class.name()));
     let Some(names) = section.texts(source, "classes") else {
         return Some(default.to_vec());
     };

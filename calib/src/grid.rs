@@ -1,29 +1,36 @@
 //! Management grids: which cell a place lies in, and how probably.
 //!
-//! In: texts of GeoJSON files (longitude first, degrees, CGCS2000; WGS-84 agrees with it to centimetres) and
-//! places. Out: the cell at a point, and the probability of each cell under the error of a position. Never:
-//! files, projected coordinates, topology between cells (gaps and overlaps are a check of the whole layer,
-//! not of the lookup).
+//! In: texts of GeoJSON files and bytes of Shapefiles (longitude first, degrees, CGCS2000; WGS-84 agrees with it
+//! to centimetres) and places. Out: the cell at a point, and the probability of each cell under the error of a position. Never:
+//! files, projected coordinates, a shift between GCJ-02 and CGCS2000, which the numbers do not show.
 //!
 //! Two layers: *unit grids* carry a national code, *responsibility grids* the people who handle a case.
 
+mod buckets;
 mod code;
 mod fault;
 mod mass;
 mod read;
+mod shapefile;
+mod topology;
 
 use std::collections::BTreeMap;
 
+use buckets::{Buckets, Reach};
 use rstar::{AABB, RTree, RTreeObject};
 
 pub use code::{CodeProfile, UnitCode};
 pub use fault::{GridError, GridFault};
+pub use topology::SLIVER_M;
 
 use crate::homography::Position;
+use crate::matter::ZoneClass;
 use crate::space::{GroundPoint, LocalPlane, LonLat};
 
 /// A cell that holds less of the probability than this is not named.
 pub const PROBABILITY_MIN: f64 = 1e-4;
+/// A cell that holds less of the probability than this is not certain: the place is told as a boundary.
+pub const CERTAIN_MIN: f64 = 0.9;
 /// How far the probability is looked for, standard deviations an axis. Outside lies 1 part in 100,000.
 const REACH_SIGMAS: f64 = 4.8;
 
@@ -51,12 +58,23 @@ pub struct Cell {
     pub attributes: BTreeMap<String, String>,
     rings: Vec<Vec<LonLat>>,
     index: usize,
+    feature: usize,
 }
 
 impl Cell {
     /// A property by its name.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
+    }
+
+    /// Its number among the features of its file, from 0.
+    pub fn feature(&self) -> usize {
+        self.feature
+    }
+
+    /// The property `zone_class`, where the file has one.
+    pub fn zone_class(&self) -> Option<ZoneClass> {
+        self.attribute("zone_class").and_then(ZoneClass::from_name)
     }
 
     /// Closed rings (last point = first): outer ones counter-clockwise, holes clockwise.
@@ -129,6 +147,9 @@ pub struct GridLayer {
     cells: Vec<Cell>,
     sides: Vec<Side>,
     tree: RTree<Boxed>,
+    buckets: Buckets,
+    /// By number of the cell: its box and where its sides are.
+    boxes: Vec<(Reach, std::ops::Range<u32>)>,
 }
 
 impl GridLayer {
@@ -140,6 +161,21 @@ impl GridLayer {
     /// Every fault of the file at once.
     pub fn parse(file: &str, text: &str, kind: LayerKind) -> Result<Self, Vec<GridError>> {
         Ok(Self::prepared(file, kind, read::cells(file, text, kind)?))
+    }
+
+    /// Reads a layer from the bytes of a Shapefile: `.shp`, `.dbf` and, where there is one, `.prj`. The field
+    /// `code` may be written in capitals.
+    ///
+    /// # Errors
+    /// Every fault of the files at once.
+    pub fn parse_shapefile(
+        file: &str,
+        shp: &[u8],
+        dbf: &[u8],
+        prj: Option<&str>,
+        kind: LayerKind,
+    ) -> Result<Self, Vec<GridError>> {
+        Ok(Self::prepared(file, kind, shapefile::cells(file, shp, dbf, prj, kind)?))
     }
 
     fn prepared(file: &str, kind: LayerKind, mut cells: Vec<Cell>) -> Self {
@@ -160,7 +196,21 @@ impl GridLayer {
                 sides: start..sides.len() as u32,
             });
         }
-        Self { file: file.to_owned(), kind, cells, sides, tree: RTree::bulk_load(boxes) }
+        let reach = |boxed: &Boxed| {
+            let ([west, south], [east, north]) = (boxed.envelope.lower(), boxed.envelope.upper());
+            [west, south, east, north]
+        };
+        let by_number: Vec<(Reach, _)> = boxes.iter().map(|b| (reach(b), b.sides.clone())).collect();
+        let reaches: Vec<Reach> = by_number.iter().map(|(reach, _)| *reach).collect();
+        Self {
+            file: file.to_owned(),
+            kind,
+            cells,
+            sides,
+            tree: RTree::bulk_load(boxes),
+            buckets: Buckets::of(&reaches),
+            boxes: by_number,
+        }
     }
 
     /// The file as the caller named it.
@@ -186,17 +236,16 @@ impl GridLayer {
     /// The cell that holds the point. A point on a shared border belongs to one of the two, always the same
     /// (the one to the east, on a parallel the one to the north); where cells overlap, to the lowest code.
     pub fn lookup(&self, p: LonLat) -> Option<&Cell> {
-        let mut found: Option<u32> = None;
-        for candidate in self.tree.locate_in_envelope_intersecting(&AABB::from_point([p.lon, p.lat])) {
-            if found.is_none_or(|best| candidate.cell < best) && self.holds(candidate, p) {
-                found = Some(candidate.cell);
-            }
-        }
-        found.map(|index| &self.cells[index as usize])
+        // By number, and so by code: the first that holds it is the one.
+        let holder = self.buckets.at(p).iter().find(|number| {
+            let ([west, south, east, north], sides) = &self.boxes[**number as usize];
+            (west..=east).contains(&&p.lon) && (south..=north).contains(&&p.lat) && self.holds(sides, p)
+        });
+        holder.map(|number| &self.cells[*number as usize])
     }
 
-    fn holds(&self, candidate: &Boxed, p: LonLat) -> bool {
-        let sides = &self.sides[candidate.sides.start as usize..candidate.sides.end as usize];
+    fn holds(&self, sides: &std::ops::Range<u32>, p: LonLat) -> bool {
+        let sides = &self.sides[sides.start as usize..sides.end as usize];
         sides.iter().fold(false, |inside, side| inside ^ side.crossed_by(p))
     }
 
@@ -227,6 +276,30 @@ impl GridLayer {
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.index.cmp(&b.0.index)));
         found
+    }
+}
+
+/// Where a position lies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Placement<'l> {
+    /// In this cell, with this probability.
+    Cell(&'l Cell, f64),
+    /// In one of these, the most probable first, and too near their border to say in which.
+    Boundary(Vec<(&'l Cell, f64)>),
+    /// In none.
+    Outside,
+}
+
+impl GridLayer {
+    /// The cell of a position, or the candidates where none has at least the probability `certain_min`
+    /// ([`CERTAIN_MIN`] where nobody says otherwise). Ground of no cell counts as a candidate without a name.
+    pub fn place(&self, position: &Position, certain_min: f64) -> Placement<'_> {
+        let found = self.probabilities(position);
+        match found.first() {
+            None => Placement::Outside,
+            Some(&(cell, probability)) if probability >= certain_min => Placement::Cell(cell, probability),
+            Some(_) => Placement::Boundary(found),
+        }
     }
 }
 

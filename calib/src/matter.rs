@@ -2,14 +2,17 @@
 //!
 //! In: texts of catalogue files (the national list, a city's own codes). Out: a checked [`Catalogue`] keyed on
 //! standard, kind and code, or every fault of the file at once. Never: a code without its standard (the same
-//! number means different things in the families that coexist), time limits, filing conditions.
+//! number means different things in the families that coexist), a limit without the condition it hangs on.
 
+mod condition;
 mod crosswalk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use condition::{Condition, Conditions, ZoneClass};
+pub(crate) use condition::{matter_known, suggestion};
 pub use crosswalk::{Concept, Crosswalk, Family, FamilyCode};
 
 /// `standard_ref` of the catalogue that the product ships.
@@ -51,6 +54,17 @@ pub enum Evidence {
     Recalled,
     /// Proposed by whoever wrote the file.
     Proposed,
+}
+
+impl Evidence {
+    /// Every grade with its name in files.
+    pub const NAMES: [(&str, Self); 5] = [
+        ("read", Self::Read),
+        ("excerpt", Self::Excerpt),
+        ("second_hand", Self::SecondHand),
+        ("recalled", Self::Recalled),
+        ("proposed", Self::Proposed),
+    ];
 }
 
 /// One kind of problem.

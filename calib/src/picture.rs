@@ -130,6 +130,28 @@ impl<'a> YuvView<'a> {
         (fits(&self.luma, self.width, self.height) && colour_fits).then_some(self)
     }
 
+    /// The part of `width * height` pixels whose top left pixel is in column `x`, row `y`: a view of the same
+    /// bytes. `None` where it leaves the picture or is empty, where a plane is shorter than the picture claims,
+    /// and where `x` or `y` is odd: a colour sample belongs to two columns and two rows.
+    pub fn window(&self, [x, y]: [usize; 2], [width, height]: [usize; 2]) -> Option<Self> {
+        let whole = self.checked()?;
+        let inside = |from: usize, side: usize, limit: usize| {
+            side > 0 && from.is_multiple_of(2) && from.checked_add(side).is_some_and(|end| end <= limit)
+        };
+        if !inside(x, width, whole.width) || !inside(y, height, whole.height) {
+            return None;
+        }
+        let cut = |plane: Plane<'a>, column: usize, row: usize| Plane {
+            data: &plane.data[row * plane.stride + column..],
+            stride: plane.stride,
+        };
+        let chroma = match whole.chroma {
+            Chroma::I420 { u, v } => Chroma::I420 { u: cut(u, x / 2, y / 2), v: cut(v, x / 2, y / 2) },
+            Chroma::Nv12 { uv } => Chroma::Nv12 { uv: cut(uv, x, y / 2) },
+        };
+        Some(Self { width, height, luma: cut(whole.luma, x, y), chroma, ..whole })
+    }
+
     /// Y, Cb, Cr of the pixel in column `x`, row `y` (nearest chroma sample).
     ///
     /// # Panics
@@ -172,6 +194,59 @@ mod tests {
         assert_eq!(RgbCoefficients::of(Matrix::Bt601, Range::Limited).rgb(81, 90, 240), [254, 0, 0]);
         let [r, g, b] = RgbCoefficients::of(Matrix::Bt709, Range::Limited).rgb(63, 102, 240);
         assert!(r >= 254 && g <= 1 && b <= 1, "{r} {g} {b}");
+    }
+
+    /// Bytes that tell their place, in both layouts of colour.
+    fn both_layouts(width: usize, height: usize, check: impl Fn(YuvView<'_>)) {
+        let plane = |stride: usize, rows: usize, step: usize| -> Vec<u8> {
+            (0..stride * rows).map(|at| (at * step % 251) as u8).collect()
+        };
+        let (cw, ch) = (width.div_ceil(2), height.div_ceil(2));
+        let (y, u, v) = (plane(width + 3, height, 7), plane(cw + 2, ch, 11), plane(cw + 2, ch, 13));
+        let uv = plane(2 * cw + 4, ch, 17);
+        let luma = Plane { data: &y, stride: width + 3 };
+        let coloured = Plane { data: &u, stride: cw + 2 };
+        let i420 = Chroma::I420 { u: coloured, v: Plane { data: &v, ..coloured } };
+        let nv12 = Chroma::Nv12 { uv: Plane { data: &uv, stride: 2 * cw + 4 } };
+        for chroma in [i420, nv12] {
+            check(YuvView { width, height, luma, chroma, matrix: Matrix::Bt709, range: Range::Limited });
+        }
+    }
+
+    #[test]
+    fn a_window_shows_the_pixels_of_its_place() {
+        for [width, height] in [[16, 12], [17, 13]] {
+            both_layouts(width, height, |whole| {
+                let places = [[0, 0, width, height], [4, 2, 6, 5], [width / 2 * 2, 6, width % 2, height - 6]];
+                for [x, y, w, h] in places.into_iter().filter(|place| place[2] > 0) {
+                    let window = whole.window([x, y], [w, h]).unwrap().checked().unwrap();
+                    assert_eq!((window.width, window.height), (w, h));
+                    for (column, row) in (0..w).flat_map(|column| (0..h).map(move |row| (column, row))) {
+                        assert_eq!(window.yuv_at(column, row), whole.yuv_at(x + column, y + row));
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_window_that_leaves_the_picture_or_splits_a_colour_sample_is_none() {
+        both_layouts(16, 12, |whole| {
+            let wrong = [
+                [1, 0, 4, 4],
+                [0, 3, 4, 4],
+                [14, 0, 4, 4],
+                [0, 10, 4, 4],
+                [0, 0, 0, 4],
+                [16, 0, 1, 1],
+                [2, 0, usize::MAX, 4],
+            ];
+            for [x, y, w, h] in wrong {
+                assert!(whole.window([x, y], [w, h]).is_none(), "{x} {y} {w} {h}");
+            }
+            let short = YuvView { height: 40, ..whole };
+            assert!(short.window([0, 0], [4, 4]).is_none(), "planes shorter than they claim");
+        });
     }
 
     #[test]

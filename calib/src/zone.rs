@@ -1,10 +1,10 @@
 //! Zones of interest: a polygon drawn on the picture or on the ground, and what it is for.
 
-use geo::{Area, Intersects, Validation};
+use geo::{Area, BoundingRect, Intersects, Validation};
 
 use crate::homography::GroundMap;
 use crate::schedule::Schedule;
-use crate::space::{GroundPoint, ImagePoint, PixelPoint};
+use crate::space::{GroundPoint, ImageBox, ImagePoint, PixelPoint};
 
 /// What a zone is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +43,15 @@ pub struct Zone {
     pub hours: Schedule,
     /// Where it is.
     pub shape: Shape,
+    /// Whether it is looked at in tiles too, for what is too small in the whole picture.
+    pub tiles: Option<Tiles>,
+}
+
+/// How a zone is looked at in tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tiles {
+    /// Pixels of the camera's picture across one tile; `None` where the model's own size decides.
+    pub width_px: Option<u32>,
 }
 
 /// A closed polygon in one of two spaces.
@@ -130,6 +139,18 @@ impl Zone {
         }
     }
 
+    /// What the zone covers of the picture; `None` where it is wholly out of it.
+    pub fn area_in_image(&self, view: Option<&GroundView>) -> Option<ImageArea> {
+        let ring =
+            self.outline_in_image(view).into_iter().map(|corner| geo::coord! { x: corner.x, y: corner.y });
+        let polygon = geo::Polygon::new(ring.collect(), Vec::new());
+        let bounds = polygon.bounding_rect()?;
+        let share = |value: f64| value.clamp(0.0, 1.0) as f32;
+        let (low, high) = (bounds.min(), bounds.max());
+        let bounds = ImageBox { x0: share(low.x), y0: share(low.y), x1: share(high.x), y1: share(high.y) };
+        (bounds.area() > 0.0).then_some(ImageArea { bounds, polygon })
+    }
+
     /// The corners as seen in the picture, for drawing; corners behind the camera are left out.
     pub fn outline_in_image(&self, view: Option<&GroundView>) -> Vec<ImagePoint> {
         let corners = |polygon: &geo::Polygon| -> Vec<geo::Coord> {
@@ -146,9 +167,43 @@ impl Zone {
     }
 }
 
+/// A zone's part of the picture.
+#[derive(Debug, Clone)]
+pub struct ImageArea {
+    /// The least box around it, inside the picture.
+    pub bounds: ImageBox,
+    polygon: geo::Polygon,
+}
+
+impl ImageArea {
+    /// Whether some of the area lies in the box.
+    pub fn touches(&self, part: &ImageBox) -> bool {
+        let corner = |x: f32, y: f32| geo::coord! { x: f64::from(x), y: f64::from(y) };
+        geo::Rect::new(corner(part.x0, part.y0), corner(part.x1, part.y1)).intersects(&self.polygon)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zones_area_is_what_its_polygon_covers_of_the_picture() {
+        let zone = Zone {
+            id: "kerb".into(),
+            kind: ZoneKind::Road,
+            hours: Schedule::always(),
+            shape: Shape::Image(polygon(&[[0.0, 0.0], [0.2, 0.0], [1.0, 0.8], [1.0, 1.0]]).unwrap()),
+            tiles: Some(Tiles::default()),
+        };
+        let area = zone.area_in_image(None).unwrap();
+        assert_eq!(area.bounds, ImageBox::from([0.0, 0.0, 1.0, 1.0]));
+        assert!(area.touches(&ImageBox::from([0.4, 0.4, 0.6, 0.6])));
+        assert!(!area.touches(&ImageBox::from([0.8, 0.0, 1.0, 0.2])), "a corner that the band passes by");
+        let on_ground =
+            Zone { shape: Shape::Ground(polygon(&[[0.0, 0.0], [5.0, 0.0], [5.0, 5.0]]).unwrap()), ..zone };
+        assert!(on_ground.area_in_image(None).is_none(), "no calibration, no place in the picture");
+    }
 
     #[test]
     fn corners_make_a_polygon_or_say_why_not() {
@@ -170,6 +225,7 @@ mod tests {
             kind: ZoneKind::Footway,
             hours: Schedule::always(),
             shape: Shape::Image(polygon(&[[0.1, 0.5], [0.9, 0.5], [0.9, 0.9], [0.1, 0.9]]).unwrap()),
+            tiles: None,
         };
         assert!(zone.contains(ImagePoint::new(0.5, 0.7), None));
         assert!(!zone.contains(ImagePoint::new(0.5, 0.4), None));

@@ -146,3 +146,25 @@ fn rubbish_is_refused_without_a_panic() {
         assert!(!problems(text).is_empty(), "{text:?}");
     }
 }
+
+#[test]
+fn a_zone_asks_for_tiles_and_for_their_size() {
+    use calib::zone::Tiles;
+    let tiles = |more: &str| {
+        let text = GOOD.replace("kind = \"footway\"\n", &format!("kind = \"footway\"\n{more}"));
+        Camera::parse("corner.toml", &text, &Catalogue::builtin()).map(|camera| camera.zones[0].tiles)
+    };
+    assert_eq!(tiles("").unwrap(), None);
+    assert_eq!(tiles("tiles = false\n").unwrap(), None);
+    assert_eq!(tiles("tiles = true\n").unwrap(), Some(Tiles { width_px: None }));
+    assert_eq!(tiles("tiles = true\ntile_px = 640\n").unwrap(), Some(Tiles { width_px: Some(640) }));
+    let refused = |more: &str| {
+        let problems = tiles(more).unwrap_err();
+        problems.into_iter().map(|problem| (problem.key, problem.mend)).collect::<Vec<_>>()
+    };
+    let alone = refused("tile_px = 640\n");
+    assert_eq!(alone[0].0, "zone[0].tile_px");
+    assert!(alone[0].1.contains("tiles = true"), "{alone:?}");
+    assert_eq!(refused("tiles = true\ntile_px = 20\n")[0].0, "zone[0].tile_px");
+    assert_eq!(refused("tiles = 2\n")[0].0, "zone[0].tiles");
+}

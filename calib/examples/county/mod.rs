@@ -115,6 +115,7 @@ pub(crate) fn files() -> Vec<(&'static str, String)> {
             "management-grids.geojson",
             layer("responsibility grids, level 1 (management)", management.collect()),
         ),
+        ("roster.toml", roster(&communities)),
     ]
 }
 
@@ -167,9 +168,34 @@ fn micros(c: &Community) -> Vec<Feature> {
             "level": 3,
             "management": format!("EX-{:02}", c.area),
             "name": format!("示例微网格{}-{}-{number:02} ({MARK})", c.area, c.number),
+            "zone_class": zone_class(c.area),
         }),
     };
     (1..).zip(c.block.split(across, down)).map(feature).collect()
+}
+
+/// The middle of the county is its core.
+fn zone_class(area: i32) -> &'static str {
+    match area {
+        2 | 3 => "A",
+        1 | 4 => "B",
+        _ => "C",
+    }
+}
+
+/// The roster: for each micro-grid a handler with a terminal, for each area a seat.
+fn roster(communities: &[Community]) -> String {
+    let mut text = format!("# The roster of the example county ({MARK}): roles and channels, no people.\n");
+    for micro in communities.iter().flat_map(micros) {
+        let [code, department] = ["code", "department"].map(|key| micro.properties[key].to_string());
+        let number = code.trim_matches('"').trim_start_matches("EX-");
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n[[post]]\ngrid = {code}\nrole = \"网格长\"\ndepartment = {department}\nchannel = \"terminal:EX-{number}\"\n",
+        );
+    }
+    text
 }
 
 /// The text of a layer, one feature a line. Properties above are written in alphabetical order: `serde_json`

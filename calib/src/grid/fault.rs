@@ -1,5 +1,7 @@
 //! What can be wrong with a grid file: what is wrong, where, and what to do about it.
 
+use crate::space::LonLat;
+
 /// A fault of a grid file.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{file}: {place}: {fault}; {}", fault.mend())]
@@ -82,6 +84,43 @@ pub enum GridFault {
         /// Which ring, from 0.
         ring: usize,
     },
+    /// Two sides of the cell cross or run along each other.
+    #[error("the border crosses itself or runs back over itself at [{}, {}]", at.lon, at.lat)]
+    Crossed {
+        /// Where.
+        at: LonLat,
+    },
+    /// Two cells claim the same ground.
+    #[error("overlaps {other} by {area_m2:.1} m² at [{}, {}]", at.lon, at.lat)]
+    Overlap {
+        /// The other cell: feature and code.
+        other: String,
+        /// How much of it, square metres.
+        area_m2: f64,
+        /// A point that both hold.
+        at: LonLat,
+    },
+    /// Ground between cells that none claims.
+    #[error("{area_m2:.1} m² at [{}, {}] belong to no cell, beside {beside}", at.lon, at.lat)]
+    Gap {
+        /// How much, square metres.
+        area_m2: f64,
+        /// A point of it.
+        at: LonLat,
+        /// Codes of some of the cells around it.
+        beside: String,
+    },
+    /// A zone class that is none.
+    #[error("the zone class `{0}` is none of A, B and C")]
+    ZoneClass(String),
+    /// A place outside China.
+    #[error("[{x}, {y}] lies outside China")]
+    Abroad {
+        /// First number.
+        x: f64,
+        /// Second number.
+        y: f64,
+    },
     /// Numbers that are metres.
     #[error("[{x}, {y}] is no longitude and latitude; it looks projected")]
     Projected {
@@ -120,6 +159,14 @@ impl GridFault {
             }
             Self::Open { .. } => "repeat the first point at the end",
             Self::Flat { .. } => "draw the ring through at least three corners",
+            Self::Crossed { .. } => "draw the border once around, each corner in turn",
+            Self::Overlap { .. } => "give the ground to one of them: let both share the border's corners",
+            Self::Gap { .. } => "give the ground to a cell beside it, or add the cell that is missing",
+            Self::ZoneClass(_) => "write \"zone_class\": \"A\", \"B\" or \"C\", or leave it out",
+            Self::Abroad { .. } => {
+                "write longitude first, in degrees of CGCS2000: [118.65012, 34.92034]; degrees in minutes and \
+                 seconds must be decimals"
+            }
             Self::Projected { .. } => "export in CGCS2000 longitude and latitude, EPSG:4490, not in metres",
             Self::Exchanged { .. } => "write longitude first",
         }

@@ -8,20 +8,21 @@ use std::collections::BTreeMap;
 use geojson::{Feature, GeometryValue, PolygonType};
 use serde_json::Value;
 
-use super::{Cell, GridError, GridFault, LayerKind, mass};
+use super::{Cell, GridError, GridFault, LayerKind, mass, topology};
+use crate::matter::ZoneClass;
 use crate::space::{GroundPoint, LonLat};
 
 /// Names of coordinate systems that are longitude and latitude of CGCS2000 or WGS-84: how they end.
 const LON_LAT_CRS: [&str; 3] = [":4490", ":4326", ":CRS84"];
 
 /// Collects faults with their places.
-struct Faults<'a> {
-    file: &'a str,
-    found: Vec<GridError>,
+pub(super) struct Faults<'a> {
+    pub(super) file: &'a str,
+    pub(super) found: Vec<GridError>,
 }
 
 impl Faults<'_> {
-    fn add(&mut self, place: &str, fault: GridFault) {
+    pub(super) fn add(&mut self, place: &str, fault: GridFault) {
         self.found.push(GridError { file: self.file.to_owned(), place: place.to_owned(), fault });
     }
 }
@@ -41,6 +42,15 @@ pub(super) fn cells(file: &str, text: &str, kind: LayerKind) -> Result<Vec<Cell>
             return Err(faults.found);
         }
     };
+    checked(features, kind, faults)
+}
+
+/// Features of whichever file, checked one by one and together.
+pub(super) fn checked(
+    features: Vec<Value>,
+    kind: LayerKind,
+    mut faults: Faults<'_>,
+) -> Result<Vec<Cell>, Vec<GridError>> {
     let mut cells = Vec::with_capacity(features.len());
     let mut first_with: BTreeMap<String, usize> = BTreeMap::new();
     for (i, value) in features.into_iter().enumerate() {
@@ -60,7 +70,7 @@ pub(super) fn cells(file: &str, text: &str, kind: LayerKind) -> Result<Vec<Cell>
             faults.add(&place, fault);
         }
         match serde_json::from_value::<Feature>(value) {
-            Ok(feature) => cells.push(cell(feature, code, &place, &mut faults)),
+            Ok(feature) => cells.push(Cell { feature: i, ..cell(feature, code, &place, &mut faults) }),
             Err(error) => faults.add(&place, GridFault::Feature(error.to_string())),
         }
     }
@@ -139,11 +149,21 @@ fn cell(feature: Feature, code: String, place: &str, faults: &mut Faults<'_>) ->
             Vec::new()
         }
     };
+    if let Some(class) = attributes.get("zone_class").filter(|class| ZoneClass::from_name(class).is_none()) {
+        faults.add(place, GridFault::ZoneClass(class.clone()));
+    }
     let mut rings = Vec::new();
+    let before = faults.found.len();
     for polygon in &polygons {
         polygon_rings(polygon, place, &mut rings, faults);
     }
-    Cell { code, name, attributes, rings, index: 0 }
+    // What is wrong with a ring would be told a second time as a crossing.
+    if faults.found.len() == before
+        && let Some(at) = topology::crossing(&rings)
+    {
+        faults.add(place, GridFault::Crossed { at });
+    }
+    Cell { code, name, attributes, rings, index: 0, feature: 0 }
 }
 
 /// Appends the rings of one polygon: the outer one counter-clockwise, the others clockwise.
@@ -179,8 +199,12 @@ fn polygon_rings(polygon: &PolygonType, place: &str, rings: &mut Vec<Vec<LonLat>
 }
 
 fn range_fault(x: f64, y: f64) -> Option<GridFault> {
-    if x.abs() <= 180.0 && y.abs() <= 90.0 {
+    if (73.0..=136.0).contains(&x) && (3.0..=54.0).contains(&y) {
         None
+    } else if (73.0..=136.0).contains(&y) && (3.0..=54.0).contains(&x) {
+        Some(GridFault::Exchanged { x, y })
+    } else if x.abs() <= 180.0 && y.abs() <= 90.0 {
+        Some(GridFault::Abroad { x, y })
     } else if x.abs() <= 90.0 && y.abs() <= 180.0 {
         Some(GridFault::Exchanged { x, y })
     } else {

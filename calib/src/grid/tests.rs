@@ -78,7 +78,7 @@ proptest! {
         // Tenths of a cell: every tenth one is a border.
         let edge = |base: f64, n: i32| snapped(base + f64::from(n) * 1e-4);
         let p = LonLat::new(edge(118.0, column), edge(34.0, row));
-        let holders = layer.tree.iter().filter(|boxed| layer.holds(boxed, p)).count();
+        let holders = layer.boxes.iter().filter(|(_, sides)| layer.holds(sides, p)).count();
         // The outer border in the east and north is half-open too.
         let expected = usize::from(column < 40 && row < 40);
         prop_assert!(holders == expected, "{holders} at {p:?}");
@@ -221,5 +221,92 @@ fn longitude_and_latitude_by_other_names_pass() {
         root["crs"] = json!({ "type": "name", "properties": { "name": name } });
         let with_mark = format!("\u{feff}{root}");
         assert!(GridLayer::parse("f", &with_mark, UNIT).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_border_that_crosses_itself_is_refused_with_the_place() {
+    let crossed = |ring: Value| {
+        let cell = feature("a", json!([ring]));
+        let layer = GridLayer::parse("f", &text(vec![cell]), LayerKind::Responsibility);
+        layer.map_err(|errors| errors.into_iter().map(|e| e.fault).collect::<Vec<_>>())
+    };
+    // Sides from corner to corner cross in the middle.
+    let bow = json!([[118.0, 34.0], [118.1, 34.1], [118.1, 34.0], [118.0, 34.2], [118.0, 34.0]]);
+    let Err(faults) = crossed(bow) else { panic!("a bow") };
+    let GridFault::Crossed { at } = &faults[0] else { panic!("{faults:?}") };
+    assert!((at.lon - 118.0667).abs() < 1e-3 && (at.lat - 34.0667).abs() < 1e-3, "{at:?}");
+    // A spike: there and back on one line.
+    let spike =
+        json!([[118.0, 34.0], [118.1, 34.0], [118.2, 34.0], [118.1, 34.0], [118.1, 34.1], [118.0, 34.0]]);
+    assert!(crossed(spike).is_err());
+    // Two squares that touch in a corner, and a corner written twice, are no crossing.
+    let touching = json!([
+        [118.0, 34.0],
+        [118.1, 34.0],
+        [118.1, 34.1],
+        [118.2, 34.1],
+        [118.2, 34.2],
+        [118.1, 34.2],
+        [118.1, 34.1],
+        [118.0, 34.1],
+        [118.0, 34.0]
+    ]);
+    assert!(crossed(touching).is_ok());
+    let twice = json!([[118.0, 34.0], [118.1, 34.0], [118.1, 34.0], [118.1, 34.1], [118.0, 34.0]]);
+    assert!(crossed(twice).is_ok());
+}
+
+/// Squares of 0.001° moved by so many degrees to the east, and what is told of them.
+fn told(squares: &[(&str, f64, f64)]) -> Vec<GridFault> {
+    let cells = squares.iter().map(|(code, lon, lat)| feature(code, square(*lon, *lat, 1e-3))).collect();
+    let layer = GridLayer::parse("f", &text(cells), LayerKind::Responsibility).unwrap();
+    layer.topology().into_iter().map(|error| error.fault).collect()
+}
+
+#[test]
+fn overlaps_are_told_and_slivers_are_not() {
+    assert_eq!(told(&[("a", 118.0, 34.0), ("b", 118.001, 34.0)]), []);
+    // Rounding: a centimetre.
+    assert_eq!(told(&[("a", 118.0, 34.0), ("b", 118.0009999, 34.0)]), []);
+    let faults = told(&[("a", 118.0, 34.0), ("b", 118.0009, 34.0), ("c", 119.0, 34.0)]);
+    let [GridFault::Overlap { other, area_m2, at }] = &faults[..] else { panic!("{faults:?}") };
+    assert_eq!(other, "features[1] (b)");
+    assert!((area_m2 - 9.24 * 110.9).abs() < 2.0, "{area_m2}");
+    assert!((118.0009..118.001).contains(&at.lon) && (34.0..34.001).contains(&at.lat), "{at:?}");
+    // The same cell twice under two codes.
+    let faults = told(&[("a", 118.0, 34.0), ("b", 118.0, 34.0)]);
+    assert!(matches!(&faults[..], [GridFault::Overlap { .. }]), "{faults:?}");
+}
+
+#[test]
+fn enclosed_ground_of_no_cell_is_a_gap() {
+    let ring: Vec<(String, f64, f64)> = (0..9)
+        .filter(|i| *i != 4)
+        .map(|i| {
+            (
+                format!("c{i}"),
+                snapped(118.0 + f64::from(i % 3) * 1e-3),
+                snapped(34.0 + f64::from(i / 3) * 1e-3),
+            )
+        })
+        .collect();
+    let squares: Vec<(&str, f64, f64)> = ring.iter().map(|(code, x, y)| (code.as_str(), *x, *y)).collect();
+    let faults = told(&squares);
+    let [GridFault::Gap { area_m2, at, beside }] = &faults[..] else { panic!("{faults:?}") };
+    assert!((area_m2 - 92.4 * 110.9).abs() < 15.0, "{area_m2}");
+    assert!((118.001..118.002).contains(&at.lon) && (34.001..34.002).contains(&at.lat), "{at:?}");
+    assert!(beside.contains("c1") && beside.split(", ").count() == 4, "{beside}");
+}
+
+#[test]
+fn the_edges_of_a_layer_are_looked_up_like_its_middle() {
+    let layer = chequer();
+    let code = |lon, lat| layer.lookup(LonLat::new(lon, lat)).map(|cell| cell.code[12..].to_owned());
+    assert_eq!(code(118.0, 34.0).as_deref(), Some("013"), "the south-western corner");
+    assert_eq!(code(118.004, 34.004), None, "the north-eastern corner, half-open");
+    assert_eq!(code(118.003_999_9, 34.003_999_9).as_deref(), Some("004"));
+    for (lon, lat) in [(117.9, 34.002), (f64::NAN, 34.002), (118.002, f64::INFINITY), (-118.0, -34.0)] {
+        assert_eq!(code(lon, lat), None);
     }
 }

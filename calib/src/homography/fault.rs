@@ -92,4 +92,25 @@ pub enum HomographyError {
          latitude, or a picture that the camera flips"
     )]
     Mirrored,
+    /// The lens that was given brings no light where a point was marked.
+    #[error(
+        "control point {} lies where the lens given for this camera brings no light; check centre, focal_px \
+         and k1, k2, p1, p2", index + 1
+    )]
+    OutsideLens {
+        /// Which one.
+        index: usize,
+    },
+    /// A written solution does not belong to the points beside it.
+    #[error(
+        "control point {} was changed after the calibration was solved; run `shirong calibrate` again, or \
+         remove the table `solved`", index + 1
+    )]
+    Stale {
+        /// Which one.
+        index: usize,
+    },
+    /// A written solution is none.
+    #[error("the written solution is no view of the ground; run `shirong calibrate` again, or remove it")]
+    Unwritten,
 }

@@ -1,0 +1,192 @@
+//! From the bytes of a Shapefile to cells: the way of every GeoJSON feature, once the rings are nested.
+//!
+//! In: `.shp`, `.dbf`, `.prj`. Out: cells, or every fault. Never: a projection undone; a `.prj` that is not
+//! longitude and latitude is refused.
+
+use std::io::Cursor;
+
+use serde_json::{Map, Value, json};
+use shapefile::dbase::encoding::EncodingRs;
+use shapefile::dbase::{self, FieldValue};
+use shapefile::{PolygonRing, Shape, ShapeReader};
+
+use super::read::{Faults, checked};
+use super::{Cell, GridError, GridFault, LayerKind};
+
+/// Reads all shapes with their records.
+pub(super) fn cells(
+    file: &str,
+    shp: &[u8],
+    dbf: &[u8],
+    prj: Option<&str>,
+    kind: LayerKind,
+) -> Result<Vec<Cell>, Vec<GridError>> {
+    let mut faults = Faults { file, found: Vec::new() };
+    if let Some(prj) = prj.map(str::trim).filter(|prj| !prj.is_empty() && !prj.starts_with("GEOGCS")) {
+        let name = prj.split('"').nth(1).unwrap_or(prj);
+        faults.add("prj", GridFault::Crs(name.chars().take(60).collect()));
+    }
+    let shapes = ShapeReader::new(Cursor::new(shp)).and_then(ShapeReader::read);
+    let shapes = shapes.map_err(|error| faults.add("shp", GridFault::Feature(error.to_string()))).ok();
+    let records = records(dbf).map_err(|error| faults.add("dbf", GridFault::Feature(error))).ok();
+    let (Some(shapes), Some(records)) = (shapes, records) else { return Err(faults.found) };
+    if shapes.is_empty() {
+        faults.add("shp", GridFault::Empty);
+    }
+    if shapes.len() != records.len() {
+        let what = format!("{} shapes and {} records", shapes.len(), records.len());
+        faults.add("dbf", GridFault::Feature(what));
+    }
+    let features = shapes.into_iter().zip(records).map(|(shape, properties)| {
+        json!({ "type": "Feature", "properties": properties, "geometry": geometry(shape) })
+    });
+    checked(features.collect(), kind, faults)
+}
+
+/// Field names of a `.dbf` are capitals by custom and at most ten characters long; the two that matter are
+/// known in either case. Texts are GB 18030 unless they are UTF-8.
+fn records(dbf: &[u8]) -> Result<Vec<Map<String, Value>>, String> {
+    // The file's own mark of its encoding is often wrong. Its records begin where bytes 8 and 9 say.
+    let header = dbf.get(8..10).map_or(0, |bytes| usize::from(bytes[0]) | usize::from(bytes[1]) << 8);
+    let is_utf8 = dbf.get(header..).is_some_and(|records| std::str::from_utf8(records).is_ok());
+    let encoding = EncodingRs::from(if is_utf8 { encoding_rs::UTF_8 } else { encoding_rs::GB18030 });
+    let reader = dbase::ReaderBuilder::new().with_encoding(encoding).build(Cursor::new(dbf));
+    let mut reader = reader.map_err(|error| error.to_string())?;
+    let mut all = Vec::new();
+    for record in reader.iter_records() {
+        let record = record.map_err(|error| error.to_string())?;
+        let mut properties = Map::new();
+        for (name, value) in record {
+            let name = match name.to_ascii_lowercase() {
+                lower if ["code", "name", "zone_class"].contains(&lower.as_str()) => lower,
+                _ => name,
+            };
+            properties.insert(name, json_of(value));
+        }
+        all.push(properties);
+    }
+    Ok(all)
+}
+
+fn json_of(value: FieldValue) -> Value {
+    match value {
+        FieldValue::Character(Some(text)) => Value::from(text.trim()),
+        // A whole number of a `.dbf` is a number with no decimals.
+        FieldValue::Numeric(Some(n)) if n.fract() == 0.0 && n.abs() < 9e15 => Value::from(n as i64),
+        FieldValue::Numeric(Some(n)) => Value::from(n),
+        FieldValue::Integer(n) => Value::from(n),
+        FieldValue::Double(n) => Value::from(n),
+        FieldValue::Logical(Some(switch)) => Value::from(switch),
+        _ => Value::Null,
+    }
+}
+
+/// The shape as GeoJSON: each hole in the outer ring that holds its first corner.
+fn geometry(shape: Shape) -> Value {
+    let rings: Vec<(bool, Vec<[f64; 2]>)> = match shape {
+        Shape::Polygon(p) => p.rings().iter().map(|ring| plain(ring, |p| [p.x, p.y])).collect(),
+        Shape::PolygonM(p) => p.rings().iter().map(|ring| plain(ring, |p| [p.x, p.y])).collect(),
+        Shape::PolygonZ(p) => p.rings().iter().map(|ring| plain(ring, |p| [p.x, p.y])).collect(),
+        Shape::NullShape => return Value::Null,
+        other => return json!({ "type": format!("{}", other.shapetype()) }),
+    };
+    let (outer, holes): (Vec<_>, Vec<_>) = rings.into_iter().partition(|(is_outer, _)| *is_outer);
+    let mut polygons: Vec<Vec<Vec<[f64; 2]>>> = outer.into_iter().map(|(_, ring)| vec![ring]).collect();
+    for (_, hole) in holes {
+        let first = hole.first().copied().unwrap_or_default();
+        match polygons.iter_mut().find(|polygon| holds(&polygon[0], first)) {
+            Some(polygon) => polygon.push(hole),
+            // A ring that turns the wrong way with none around it is an outer one.
+            None => polygons.push(vec![hole]),
+        }
+    }
+    json!({ "type": "MultiPolygon", "coordinates": polygons })
+}
+
+fn plain<P>(ring: &PolygonRing<P>, xy: impl Fn(&P) -> [f64; 2]) -> (bool, Vec<[f64; 2]>) {
+    let is_outer = matches!(ring, PolygonRing::Outer(_));
+    (is_outer, ring.points().iter().map(xy).collect())
+}
+
+/// Even-odd by a ray to the east.
+fn holds(ring: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
+    ring.windows(2).fold(false, |inside, ends| {
+        let ([x0, y0], [x1, y1]) = (ends[0], ends[1]);
+        let crosses = (y0 <= y) != (y1 <= y) && x < x0 + (y - y0) / (y1 - y0) * (x1 - x0);
+        inside ^ crosses
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use shapefile::dbase::{FieldName, Record, TableWriterBuilder};
+    use shapefile::{Point, Polygon, ShapeWriter};
+
+    use super::super::{CodeProfile, GridLayer};
+    use super::*;
+    use crate::space::LonLat;
+
+    const UNIT: LayerKind = LayerKind::Unit { profile: CodeProfile::Digits15 };
+
+    fn ring(west: f64, south: f64, size: f64) -> Vec<Point> {
+        let (east, north) = (west + size, south + size);
+        let corners = [(west, south), (west, north), (east, north), (east, south), (west, south)];
+        corners.map(|(x, y)| Point::new(x, y)).to_vec()
+    }
+
+    fn shp(polygons: &[Polygon]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ShapeWriter::new(Cursor::new(&mut bytes)).write_shapes(polygons).unwrap();
+        bytes
+    }
+
+    fn dbf(codes: &[&str], encoding: &'static encoding_rs::Encoding) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = TableWriterBuilder::with_encoding(EncodingRs::from(encoding))
+            .add_character_field(FieldName::try_from("CODE").unwrap(), 20)
+            .add_character_field(FieldName::try_from("NAME").unwrap(), 60)
+            .build_with_dest(Cursor::new(&mut bytes));
+        for code in codes {
+            let mut record = Record::default();
+            record.insert("CODE".into(), FieldValue::Character(Some((*code).to_owned())));
+            record.insert("NAME".into(), FieldValue::Character(Some("临沭街道网格".to_owned())));
+            writer.write_record(&record).unwrap();
+        }
+        writer.finalize().unwrap();
+        drop(writer);
+        bytes
+    }
+
+    #[test]
+    fn a_shapefile_is_a_layer_like_any_other() {
+        let holed = Polygon::with_rings(vec![
+            PolygonRing::Outer(ring(118.0, 34.0, 1e-3)),
+            PolygonRing::Inner(ring(118.0004, 34.0004, 2e-4)),
+        ]);
+        let shp = shp(&[holed, Polygon::new(PolygonRing::Outer(ring(118.001, 34.0, 1e-3)))]);
+        let codes = ["371329001001001", "371329001001002"];
+        for encoding in [encoding_rs::UTF_8, encoding_rs::GB18030] {
+            let dbf = dbf(&codes, encoding);
+            let layer = GridLayer::parse_shapefile("u.shp", &shp, &dbf, Some("GEOGCS[\"x\"]"), UNIT).unwrap();
+            let at = |lon, lat| layer.lookup(LonLat::new(lon, lat)).map(|cell| cell.code.as_str());
+            assert_eq!((at(118.0001, 34.0005), at(118.0015, 34.0005)), (Some(codes[0]), Some(codes[1])));
+            assert_eq!(at(118.0005, 34.0005), None, "the hole");
+            assert_eq!(layer.cells()[0].name.as_deref(), Some("临沭街道网格"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_files_is_told() {
+        let one = shp(&[Polygon::new(PolygonRing::Outer(ring(118.0, 34.0, 1e-3)))]);
+        let dbf = dbf(&["371329001001001", "371329001001002"], encoding_rs::UTF_8);
+        let prj = Some("PROJCS[\"CGCS2000_3_Degree_GK_CM_117E\",GEOGCS[]]");
+        let told = |shp: &[u8], dbf: &[u8]| {
+            let errors = GridLayer::parse_shapefile("u.shp", shp, dbf, prj, UNIT).unwrap_err();
+            errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let both = told(&one, &dbf);
+        assert!(both[0].contains("CGCS2000_3_Degree_GK_CM_117E"), "{both:?}");
+        assert!(both[1].contains("1 shapes and 2 records"), "{both:?}");
+        assert_eq!(told(b"no shapes", b"no records").len(), 3, "crs, shp, dbf");
+    }
+}
