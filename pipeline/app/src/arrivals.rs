@@ -25,20 +25,20 @@ struct Inner<F> {
 }
 
 impl<F> Arrivals<F> {
-    /// Places for so many cameras.
-    pub(crate) fn new(cameras: usize) -> Self {
-        let inner = Inner {
-            places: (0..cameras).map(|_| None).collect(),
-            order: VecDeque::with_capacity(cameras),
-            overwritten: vec![0; cameras],
-            closed: false,
-        };
+    /// No places yet: a camera has one from its first frame on.
+    pub(crate) fn new() -> Self {
+        let inner =
+            Inner { places: Vec::new(), order: VecDeque::new(), overwritten: Vec::new(), closed: false };
         Self { inner: Mutex::new(inner), ready: Condvar::new() }
     }
 
     /// Leaves a camera's frame; never waits for the detector.
     pub(crate) fn put(&self, camera: CameraIndex, frame: F) {
         let mut inner = self.lock();
+        if inner.places.len() <= camera {
+            inner.places.resize_with(camera + 1, || None);
+            inner.overwritten.resize(camera + 1, 0);
+        }
         if inner.places[camera].replace(frame).is_some() {
             inner.overwritten[camera] += 1;
         } else {
@@ -70,7 +70,7 @@ impl<F> Arrivals<F> {
 
     /// Frames of a camera that a newer one took the place of.
     pub(crate) fn overwritten(&self, camera: CameraIndex) -> u64 {
-        self.lock().overwritten[camera]
+        self.lock().overwritten.get(camera).copied().unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<F>> {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn newest_wins_and_the_loss_is_counted() {
-        let arrivals = Arrivals::new(2);
+        let arrivals = Arrivals::new();
         arrivals.put(0, "old");
         arrivals.put(0, "new");
         arrivals.put(1, "other");
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_busy_camera_does_not_starve_a_quiet_one() {
-        let arrivals = Arrivals::new(3);
+        let arrivals = Arrivals::new();
         arrivals.put(2, 1);
         for frame in 0..5 {
             arrivals.put(0, frame);
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn closing_hands_out_what_is_left_and_then_ends() {
-        let arrivals = Arrivals::new(1);
+        let arrivals = Arrivals::new();
         arrivals.put(0, 7);
         arrivals.close();
         assert_eq!(arrivals.take(4), Some(vec![(0, 7)]));

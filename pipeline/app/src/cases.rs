@@ -82,13 +82,15 @@ fn print_cases(json: bool, cases: &[Case]) -> Result<()> {
     }
     for case in cases {
         let cell = case.unit_grid.as_ref().map_or("-", |grid| grid.code.as_str());
+        let boundary = case.unit_grid.as_ref().is_some_and(|grid| !grid.boundary.is_empty());
         let cameras: Vec<&str> = case.sources.iter().map(|source| source.id.as_str()).collect();
         say(&format!(
-            "{}  {}  {} {}  {cell}  seen {} times  {}",
+            "{}  {}  {} {}  {cell}{}  seen {} times  {}",
             case.case_id,
             case.confirmed_at,
             case.matter.code,
             case.matter.name,
+            if boundary { " (boundary)" } else { "" },
             case.sightings,
             cameras.join(", ")
         ));

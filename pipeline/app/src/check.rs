@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Result;
 use calib::check::Problem;
-use calib::grid::Grids;
-use calib::matter::Catalogue;
+use calib::defaults::Defaults;
+use calib::papers::Papers;
+use calib::time::Timestamp;
 use serde::Serialize;
 
 use crate::node;
@@ -23,6 +23,17 @@ pub(crate) struct Arguments {
     /// Print JSON: {"errors": [{"file", "key", "line", "what", "mend"}], "warnings": [...]}.
     #[arg(long)]
     json: bool,
+    /// Print the JSON Schema that editors use for a camera's or the node's file, and check nothing.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["camera", "config"])]
+    schema: Option<SchemaOf>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum SchemaOf {
+    /// One camera's file.
+    Camera,
+    /// shirong.toml.
+    Node,
 }
 
 #[derive(Serialize, Default)]
@@ -32,12 +43,18 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
+    if let Some(of) = arguments.schema {
+        print_schema(of)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut report = Report::default();
     let mut fine = String::new();
     if arguments.camera.is_empty() {
         match node::load(&arguments.config) {
             Ok(node) => {
                 report.warnings = warnings(&node);
+                report.warnings.extend(paper_warnings(&node, &arguments.config));
+                report.errors.extend(node.doubts.iter().cloned());
                 report.errors.extend(model_faults(&node, onnxruntime));
                 let cameras = match node.cameras.len() {
                     1 => "1 camera".to_owned(),
@@ -48,10 +65,11 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             Err(problems) => report.errors = problems,
         }
     } else {
-        let no_grids = Arc::new(Grids { unit: None, responsibility: None });
+        let (papers, defaults) = (Papers::default(), Defaults::default());
         for path in &arguments.camera {
-            if let Err(problems) = node::load_camera(path, &Catalogue::builtin(), &no_grids) {
-                report.errors.extend(problems);
+            match node::load_camera_under(path, &papers, &defaults, &mut report.errors) {
+                Ok(_) => {}
+                Err(problems) => report.errors.extend(problems),
             }
         }
         fine.push_str(if arguments.camera.len() == 1 {
@@ -62,6 +80,16 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     }
     print(arguments, &report, &fine)?;
     Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+#[expect(clippy::print_stdout, reason = "the command's output")]
+fn print_schema(of: SchemaOf) -> Result<()> {
+    let schema = match of {
+        SchemaOf::Camera => calib::schema::camera(),
+        SchemaOf::Node => node::schema(),
+    };
+    println!("{}", serde_json::to_string_pretty(&schema)?);
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "the command's output")]
@@ -144,6 +172,37 @@ fn warnings(node: &node::Node) -> Vec<Problem> {
                 "read its pixel and its place again; the first may belong to another landmark",
             );
         }
+    }
+    warnings
+}
+
+/// What was right when it was written and is not for long.
+fn paper_warnings(node: &node::Node, config: &Path) -> Vec<Problem> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let today = node.papers.calendar.day(Timestamp::from_millis(now.as_millis() as i64));
+    let mut warnings = Vec::new();
+    let mut warn = |file: &str, key: String, what: String, mend: &str| {
+        warnings.push(Problem { file: file.to_owned(), key, line: None, what, mend: mend.to_owned() });
+    };
+    let needs_calendar = !node.papers.permits.is_empty() || node.papers.calendar.last_year().is_some();
+    if needs_calendar && !node.papers.calendar.covers(today) {
+        warn(
+            &config.display().to_string(),
+            "papers.calendar".to_owned(),
+            format!(
+                "the holidays of {} are not known: work days are taken as Monday to Friday",
+                today.year()
+            ),
+            "bring a calendar of this year; `shirong import calendar` writes one from a table",
+        );
+    }
+    for (i, permit) in node.papers.permits.iter().enumerate().filter(|(_, permit)| permit.until < today) {
+        warn(
+            &node.papers.permits_file,
+            format!("permit[{i}].until"),
+            format!("the permit {} ended on {}", permit.number, permit.until),
+            "remove it, or write its new last day",
+        );
     }
     warnings
 }

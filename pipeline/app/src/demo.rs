@@ -18,7 +18,8 @@ use serde::Serialize;
 
 use crate::node::{self, CameraEntry};
 use crate::run::wait;
-use crate::service::{CameraReport, Service};
+use crate::fleet::CameraReport;
+use crate::service::Service;
 use crate::truth::{ClipTruth, Verdict};
 
 /// The port that the sample camera files name; the demo puts the port that it got in its place.

@@ -4,17 +4,29 @@
 //! 2 for wrong usage. Never: logic; each command stands in its own file.
 
 mod arrivals;
+mod calibrate;
+mod camera_new;
 mod cases;
 mod check;
 mod demo;
+mod eval;
+mod eyes;
+mod fleet;
+mod health;
+mod import;
+mod locate;
 mod models_check;
+mod models_list;
 mod node;
 mod place;
 mod platform;
 mod probe;
+mod reload;
 mod run;
 mod service;
 mod source;
+mod stamps;
+mod swap;
 mod truth;
 
 use std::io::IsTerminal;
@@ -49,8 +61,19 @@ enum Command {
     Check(check::Arguments),
     /// What a stream is: codec, size, frames a second, key-frame interval, a snapshot.
     Probe(probe::Arguments),
+    /// A camera's file, begun from a look at its stream.
+    #[command(subcommand)]
+    Camera(camera_new::Command),
+    /// Control points to a calibration: residuals, the camera's file, a picture with the grid on it.
+    Calibrate(calibrate::Arguments),
+    /// Where on the ground a pixel of a camera is, or why that is not known.
+    Locate(locate::Arguments),
     /// The cases that this node has found.
     Cases(cases::Arguments),
+    /// A table of permits, a calendar or a roster, as an office has it, into a file that Shirong keeps.
+    Import(import::Arguments),
+    /// What a model is worth on labelled pictures: average precision, thresholds, plots.
+    Eval(eval::Arguments),
     /// The models that this node can use.
     Models(models_check::Arguments),
 }
@@ -84,7 +107,12 @@ fn main() -> ExitCode {
         Command::Run(run) => run::run(run, onnxruntime),
         Command::Check(check) => check::run(check, onnxruntime),
         Command::Probe(probe) => probe::run(probe),
+        Command::Camera(camera) => camera_new::run(camera),
+        Command::Calibrate(calibrate) => calibrate::run(calibrate),
+        Command::Locate(locate) => locate::run(locate),
         Command::Cases(cases) => cases::run(cases),
+        Command::Import(import) => import::run(import),
+        Command::Eval(eval) => eval::run(eval, onnxruntime),
         Command::Models(models) => models_check::run(models, onnxruntime),
     };
     match done {

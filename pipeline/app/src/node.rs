@@ -3,17 +3,22 @@
 //! In: the path of the node's file. Out: a [`Node`] that cannot be wrong, or every mistake in every file at
 //! once. Never: a socket, a camera, a model session.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use calib::camera::{Camera, GridFiles, PasswordPlace};
 use calib::check::{Problem, Section, Source};
-use calib::grid::{CodeProfile, GridLayer, Grids, LayerKind};
+use calib::defaults::Defaults;
+use calib::grid::Grids;
 use calib::matter::Catalogue;
+use calib::papers::{Faults, Found, Papers};
 use logic::look::CameraId;
 use sha2::{Digest, Sha256};
+
+use crate::eyes;
 
 /// Where the embedded desk listens when its file says nothing.
 pub(crate) const DESK_LISTEN: &str = "127.0.0.1:8642";
@@ -24,6 +29,8 @@ pub(crate) const MODEL_BATCH_MAX: u32 = 4;
 
 /// One node, ready to use.
 pub(crate) struct Node {
+    /// Its file.
+    pub file: PathBuf,
     /// What it is called in logs.
     pub name: String,
     /// The folder of its file, from which relative paths start.
@@ -38,8 +45,14 @@ pub(crate) struct Node {
     pub model_batch_max: usize,
     /// Where cases go.
     pub desk: DeskPlace,
+    /// Where its health is told, if anywhere.
+    pub health: Option<SocketAddr>,
     /// Cameras by id.
     pub cameras: BTreeMap<CameraId, CameraEntry>,
+    /// What the city has on paper.
+    pub papers: Papers,
+    /// What must be mended and keeps no service from starting: `check` refuses it, `run` tells it.
+    pub doubts: Vec<Problem>,
 }
 
 /// A camera with what the service needs to know of its file.
@@ -53,9 +66,12 @@ pub(crate) struct CameraEntry {
     pub grids: Arc<Grids>,
     /// The folder that the file's own relative paths start from.
     pub folder: PathBuf,
+    /// The file.
+    pub file: PathBuf,
 }
 
 /// Where cases go.
+#[derive(Debug)]
 pub(crate) enum DeskPlace {
     /// To the desk in this process.
     Embedded {
@@ -73,35 +89,87 @@ pub(crate) enum DeskPlace {
 
 /// A node, or everything that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Node, Vec<Problem>> {
-    let shown = file.display().to_string();
-    let text = read(file, &shown, "", "name a file that can be read: shirong run -c shirong.toml");
-    let text = text.map_err(|problem| vec![problem])?;
-    let folder = file.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let mut source = Source::new(&shown, &text);
-    let mut root = source.root();
-    let mut more = Vec::new();
+    let Reading { node, mut errors, doubts, .. } = take_in(file);
+    match node {
+        Some(node) if errors.is_empty() => Ok(Node { doubts: told_once(doubts), ..node }),
+        _ => {
+            errors.extend(doubts);
+            Err(told_once(errors))
+        }
+    }
+}
 
-    let name = root.section(&mut source, "node").map(|mut section| {
-        let name = section.text(&mut source, "name");
-        let data = section.text(&mut source, "data");
-        let cameras = section.text(&mut source, "cameras");
-        section.finish(&mut source);
-        (name, data, cameras)
-    });
-    let (name, data, cameras) = name.unwrap_or_default();
-    let (manifest, threads, batch) = read_model(&mut source, &mut root, &folder);
-    let catalogue = read_matters(&mut source, &mut root, &folder, &mut more);
-    let grid_files = GridFiles::read(&mut source, &mut root).unwrap_or_default();
-    let grids = Arc::new(load_grids(&grid_files, &shown, &folder, &mut more));
-    let desk = read_desk(&mut source, &mut root);
+/// A node's file and everything that it names, the good beside the bad.
+pub(crate) struct Reading {
+    /// The node with those cameras whose files are good; `None` where its own file or its papers are not.
+    pub node: Option<Node>,
+    /// Cameras whose files are there, good or not.
+    pub present: BTreeSet<CameraId>,
+    /// What keeps a service from starting.
+    pub errors: Vec<Problem>,
+    /// What must be mended and keeps nothing from starting.
+    pub doubts: Vec<Problem>,
+    /// Every file that was asked for.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads a node's file and everything that it names.
+pub(crate) fn take_in(file: &Path) -> Reading {
+    let asked = Asked::default();
+    asked.note(file);
+    let mut reading = Reading {
+        node: None,
+        present: BTreeSet::new(),
+        errors: Vec::new(),
+        doubts: Vec::new(),
+        files: Vec::new(),
+    };
+    let shown = file.display().to_string();
+    match read(file, &shown, "name a file that can be read: shirong run -c shirong.toml") {
+        Ok(text) => take_in_text(file, &shown, &text, &asked, &mut reading),
+        Err(problem) => reading.errors.push(problem),
+    }
+    reading.files = asked.0.into_inner();
+    reading
+}
+
+fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &mut Reading) {
+    let folder = file.parent().unwrap_or(Path::new(".")).to_path_buf();
+    let mut source = Source::new(shown, text);
+    let mut root = source.root();
+    let mut faults = Faults::default();
+    let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
+    let Tables { name, data, cameras, model: (manifest, threads, batch), papers, defaults, desk, health } =
+        tables;
+    reading.errors = source.into_problems();
+    reading.errors.append(&mut faults.errors);
+    let sound = reading.errors.is_empty();
 
     let cameras_folder = folder.join(cameras.as_deref().unwrap_or("cameras"));
-    let cameras = load_cameras(&cameras_folder, &catalogue, &grids, &mut more);
-    let mut problems = source.into_problems();
-    problems.extend(more);
-    match (manifest, desk) {
-        (Some(manifest), Some(desk)) if problems.is_empty() => Ok(Node {
+    let files = camera_files(&cameras_folder, asked, &mut faults.errors);
+    // A folder that cannot be read is no sign that every camera has left.
+    let sound = sound && faults.errors.is_empty();
+    let mut cameras = load_cameras(&files, &papers, &defaults, asked, &mut faults);
+    reading.present =
+        files.iter().filter_map(|path| Some(CameraId::new(path.file_stem()?.to_str()?))).collect();
+    let named = cameras.iter().map(|(id, entry)| (id.as_str(), entry.camera.as_ref()));
+    faults.doubts.extend(papers.permits_of_nothing(named));
+    if let Some(model) = manifest.as_ref().and_then(|path| models::Manifest::load(path).ok()) {
+        let input = [model.input().width, model.input().height];
+        cameras.retain(|id, entry| {
+            let file = cameras_folder.join(format!("{id}.toml"));
+            let too_many = eyes::tile_problem(&file, &entry.camera, input);
+            let sound = too_many.is_none();
+            faults.errors.extend(too_many);
+            sound
+        });
+    }
+    reading.errors.append(&mut faults.errors);
+    reading.doubts = faults.doubts;
+    if let (Some(manifest), Some(desk), true) = (manifest, desk, sound) {
+        reading.node = Some(Node {
+            file: file.to_path_buf(),
             name: name.unwrap_or_else(|| "shirong".to_owned()),
             folder: folder.clone(),
             data: folder.join(data.as_deref().unwrap_or("data")),
@@ -109,9 +177,90 @@ pub(crate) fn load(file: &Path) -> Result<Node, Vec<Problem>> {
             model_threads: threads as usize,
             model_batch_max: batch as usize,
             desk,
+            health,
             cameras,
-        }),
-        _ => Err(problems),
+            papers,
+            doubts: Vec::new(),
+        });
+    }
+}
+
+/// The files that were asked for, in the order of asking.
+#[derive(Default)]
+pub(crate) struct Asked(RefCell<Vec<PathBuf>>);
+
+impl Asked {
+    fn note(&self, path: &Path) {
+        self.0.borrow_mut().push(path.to_path_buf());
+    }
+}
+
+/// What the tables of a node's file say.
+struct Tables<'t> {
+    name: Option<String>,
+    data: Option<String>,
+    cameras: Option<String>,
+    model: (Option<PathBuf>, u32, u32),
+    papers: Papers,
+    defaults: Defaults<'t>,
+    desk: Option<DeskPlace>,
+    health: Option<SocketAddr>,
+}
+
+fn read_tables<'t>(
+    source: &mut Source<'t>,
+    root: &mut Section<'t>,
+    folder: &Path,
+    asked: &Asked,
+    faults: &mut Faults,
+) -> Tables<'t> {
+    let name = root.section(source, "node").map(|mut section| {
+        let name = section.text(source, "name");
+        let data = section.text(source, "data");
+        let cameras = section.text(source, "cameras");
+        section.finish(source);
+        (name, data, cameras)
+    });
+    let (name, data, cameras) = name.unwrap_or_default();
+    let model = read_model(source, root, folder);
+    let papers = Papers::read(source, root, &|path| found(folder, path, asked), faults);
+    // Camera files lie in another folder: what they inherit starts from this one's.
+    let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let defaults = Defaults::read(source, root, &base.display().to_string());
+    let desk = read_desk(source, root);
+    let health = read_health(source, root);
+    Tables { name, data, cameras, model, papers, defaults, desk, health }
+}
+
+/// Not a node: every table of its file once, so that the reader asks for every key.
+const EVERY_TABLE: &str = "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[health]\n";
+
+/// The JSON Schema of a node's file, made of what its reader asks for.
+pub(crate) fn schema() -> serde_json::Value {
+    let mut source = Source::new("", EVERY_TABLE).noting();
+    let mut root = source.root();
+    read_tables(&mut source, &mut root, Path::new(""), &Asked::default(), &mut Faults::default());
+    calib::schema::node(&source.into_asked())
+}
+
+/// A mistake in what many cameras inherit is one mistake.
+fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut once: Vec<Problem> = Vec::new();
+    for problem in problems {
+        if !once.contains(&problem) {
+            once.push(problem);
+        }
+    }
+    once
+}
+
+/// A file that another one in `folder` names.
+fn found(folder: &Path, path: &str, asked: &Asked) -> Found {
+    let path = folder.join(path);
+    asked.note(&path);
+    Found {
+        shown: path.display().to_string(),
+        bytes: std::fs::read(&path).map_err(|error| error.to_string()),
     }
 }
 
@@ -141,69 +290,6 @@ fn read_model<'t>(
         .unwrap_or(MODEL_BATCH_MAX);
     section.finish(source);
     (manifest, threads, batch)
-}
-
-fn read_matters<'t>(
-    source: &mut Source<'t>,
-    root: &mut Section<'t>,
-    folder: &Path,
-    more: &mut Vec<Problem>,
-) -> Catalogue {
-    let builtin = Catalogue::builtin();
-    let Some(mut section) = root.section(source, "matters") else { return builtin };
-    let local = section.text(source, "local");
-    let at = section.at_key("local");
-    section.finish(source);
-    let Some(local) = local else { return builtin };
-    let path = folder.join(local);
-    let shown = path.display().to_string();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) => {
-            source.problem(&at, format!("`{shown}`: {error}"), "name a file with the city's own codes");
-            return builtin;
-        }
-    };
-    let merged = Catalogue::parse(&shown, &text).and_then(|local| builtin.clone().merge(local));
-    merged.unwrap_or_else(|errors| {
-        more.extend(
-            errors.iter().map(|e| file_problem(&shown, &e.key, &e.fault.to_string(), &e.fault.mend())),
-        );
-        builtin
-    })
-}
-
-/// Reads the layers that a file names; `None` where one of them cannot be used.
-fn load_grids(files: &GridFiles, file: &str, folder: &Path, problems: &mut Vec<Problem>) -> Grids {
-    let profile = match files.unit_digits {
-        14 => CodeProfile::Digits14,
-        16 => CodeProfile::Digits16,
-        _ => CodeProfile::Digits15,
-    };
-    let mut layer = |key: &str, name: Option<&String>, kind: LayerKind| {
-        let path = folder.join(name?);
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            problems.push(Problem {
-                file: file.to_owned(),
-                key: format!("grids.{key}"),
-                line: None,
-                what: format!("`{shown}`: {error}"),
-                mend: "name a GeoJSON file with the layer's cells; paths start from this file's folder"
-                    .into(),
-            });
-        });
-        let parsed = GridLayer::parse(&shown, &text.ok()?, kind).map_err(|errors| {
-            let faults =
-                errors.iter().map(|e| file_problem(&shown, &e.place, &e.fault.to_string(), e.fault.mend()));
-            problems.extend(faults);
-        });
-        parsed.ok()
-    };
-    Grids {
-        unit: layer("unit", files.unit.as_ref(), LayerKind::Unit { profile }),
-        responsibility: layer("responsibility", files.responsibility.as_ref(), LayerKind::Responsibility),
-    }
 }
 
 fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<DeskPlace> {
@@ -252,46 +338,58 @@ fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Desk
     place
 }
 
-fn load_cameras(
-    folder: &Path,
-    catalogue: &Catalogue,
-    grids: &Arc<Grids>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<CameraId, CameraEntry> {
-    let mut cameras = BTreeMap::new();
+fn read_health<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<SocketAddr> {
+    let mut section = root.section(source, "health")?;
+    let mend = "write an address and a port: listen = \"127.0.0.1:8643\"";
+    let listen = section.text_required(source, "listen", mend).and_then(|text| {
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            source.problem(&section.at_key("listen"), "is no address with a port", mend);
+        }
+        parsed
+    });
+    section.finish(source);
+    listen
+}
+
+/// The camera files of a folder, in the order of their names.
+fn camera_files(folder: &Path, asked: &Asked, errors: &mut Vec<Problem>) -> Vec<PathBuf> {
+    asked.note(folder);
     let shown = folder.display().to_string();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            problems.push(Problem {
-                file: shown,
-                key: String::new(),
-                line: None,
-                what: error.to_string(),
-                mend: "make this folder and put one TOML file a camera into it, or name another under [node]"
-                    .to_owned(),
-            });
-            return cameras;
+            let mend =
+                "make this folder and put one TOML file a camera into it, or name another under [node]";
+            errors.push(file_problem(&shown, "", &error.to_string(), mend));
+            return Vec::new();
         }
     };
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     files.sort();
     if files.is_empty() {
-        problems.push(Problem {
-            file: shown,
-            key: String::new(),
-            line: None,
-            what: "holds no camera".to_owned(),
-            mend: "put one TOML file a camera into it, for instance footway-east.toml".to_owned(),
-        });
+        let mend = "put one TOML file a camera into it, for instance footway-east.toml";
+        errors.push(file_problem(&shown, "", "holds no camera", mend));
     }
+    files
+}
+
+fn load_cameras(
+    files: &[PathBuf],
+    papers: &Papers,
+    defaults: &Defaults<'_>,
+    asked: &Asked,
+    faults: &mut Faults,
+) -> BTreeMap<CameraId, CameraEntry> {
+    let mut cameras = BTreeMap::new();
     for path in files {
-        match load_camera(&path, catalogue, grids) {
+        asked.note(path);
+        match read_camera(path, papers, defaults, asked, &mut faults.doubts) {
             Ok((id, entry)) => {
                 cameras.insert(id, entry);
             }
-            Err(found) => problems.extend(found),
+            Err(found) => faults.errors.extend(found),
         }
     }
     cameras
@@ -303,9 +401,29 @@ pub(crate) fn load_camera(
     catalogue: &Catalogue,
     node_grids: &Arc<Grids>,
 ) -> Result<(CameraId, CameraEntry), Vec<Problem>> {
+    let papers = Papers { catalogue: catalogue.clone(), grids: Arc::clone(node_grids), ..Papers::default() };
+    load_camera_under(path, &papers, &Defaults::default(), &mut Vec::new())
+}
+
+/// One camera's file under its city's papers and its node's defaults.
+pub(crate) fn load_camera_under(
+    path: &Path,
+    papers: &Papers,
+    defaults: &Defaults<'_>,
+    doubts: &mut Vec<Problem>,
+) -> Result<(CameraId, CameraEntry), Vec<Problem>> {
+    read_camera(path, papers, defaults, &Asked::default(), doubts)
+}
+
+fn read_camera(
+    path: &Path,
+    papers: &Papers,
+    defaults: &Defaults<'_>,
+    asked: &Asked,
+    doubts: &mut Vec<Problem>,
+) -> Result<(CameraId, CameraEntry), Vec<Problem>> {
     let shown = path.display().to_string();
-    let text =
-        read(path, &shown, "", "name a camera file that can be read").map_err(|problem| vec![problem])?;
+    let text = read(path, &shown, "name a camera file that can be read").map_err(|problem| vec![problem])?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut problems = Vec::new();
@@ -319,7 +437,11 @@ pub(crate) fn load_camera(
         });
     }
     let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let camera = Camera::parse(&shown, &text, catalogue).map_err(|found| problems.extend(found)).ok();
+    let camera = Camera::parse_under(&shown, &text, &papers.catalogue, defaults);
+    let mut camera = camera.map_err(|found| problems.extend(found)).ok();
+    if let Some(camera) = &mut camera {
+        camera.keep_to(stem, papers);
+    }
     // A file with mistakes is still asked for its grids, so that theirs show in the same run.
     let files = match &camera {
         Some(camera) => camera.grids.clone(),
@@ -330,8 +452,14 @@ pub(crate) fn load_camera(
         }
     };
     let grids = match files {
-        Some(files) => Arc::new(load_grids(&files, &shown, &folder, &mut problems)),
-        None => Arc::clone(node_grids),
+        Some(files) => {
+            let mut faults = Faults::default();
+            let grids = Grids::read(&shown, &files, &|path| found(&folder, path, asked), &mut faults);
+            problems.append(&mut faults.errors);
+            doubts.append(&mut faults.doubts);
+            Arc::new(grids)
+        }
+        None => Arc::clone(&papers.grids),
     };
     if let Some(stream) = camera.as_ref().map(|camera| &camera.stream)
         && let Some(place) = &stream.password
@@ -344,7 +472,10 @@ pub(crate) fn load_camera(
     match camera {
         Some(camera) if problems.is_empty() => {
             let sha256 = hex(&Sha256::digest(text.as_bytes()));
-            Ok((CameraId::new(stem), CameraEntry { camera: Arc::new(camera), sha256, grids, folder }))
+            Ok((
+                CameraId::new(stem),
+                CameraEntry { camera: Arc::new(camera), sha256, grids, folder, file: path.to_path_buf() },
+            ))
         }
         _ => Err(problems),
     }
@@ -373,14 +504,8 @@ pub(crate) fn secret(place: &PasswordPlace, folder: &Path) -> anyhow::Result<Str
     }
 }
 
-fn read(path: &Path, shown: &str, key: &str, mend: &str) -> Result<String, Problem> {
-    std::fs::read_to_string(path).map_err(|error| Problem {
-        file: shown.to_owned(),
-        key: key.to_owned(),
-        line: None,
-        what: error.to_string(),
-        mend: mend.to_owned(),
-    })
+fn read(path: &Path, shown: &str, mend: &str) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| file_problem(shown, "", &error.to_string(), mend))
 }
 
 fn file_problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {

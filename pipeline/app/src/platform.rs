@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use desk::{Desk, DeskConfig};
 use logic::case::Case;
 use logic::look::CameraId;
+use logic::watch::WatchState;
 use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig, Secret};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -87,12 +88,9 @@ impl Platform {
         &self.desk_url
     }
 
-    /// The kept state of a camera's watch.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub(crate) fn load_watch(&self, camera: &CameraId) -> Result<Option<String>> {
-        Ok(self.runtime.block_on(self.reporter.load_watch(camera))?)
+    /// What the cameras' watches remember.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory { handle: self.handle(), reporter: self.reporter() }
     }
 
     /// Waits until the outbox is empty or the deadline has passed.
@@ -182,4 +180,26 @@ fn own_token(path: &Path) -> Result<String> {
     file.sync_all()?;
     std::fs::rename(&fresh, path).with_context(|| format!("making {}", path.display()))?;
     Ok(token)
+}
+
+/// What the cameras' watches remember, on disk.
+pub(crate) struct Memory {
+    handle: Handle,
+    reporter: Arc<Reporter>,
+}
+
+impl Memory {
+    /// A camera's watch as it was when its state was last kept; nothing where it cannot be read as one. Not for
+    /// threads of the runtime.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) fn of(&self, camera: &CameraId) -> Result<WatchState> {
+        let kept = self.handle.block_on(self.reporter.load_watch(camera))?;
+        let state = kept.map(|json| serde_json::from_str(&json)).transpose();
+        Ok(state.unwrap_or_else(|error| {
+            tracing::warn!(%camera, %error, "the kept state of its watch cannot be read; dwells start anew");
+            None
+        }).unwrap_or_default())
+    }
 }

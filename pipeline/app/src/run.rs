@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ingest::CameraState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::node;
-use crate::service::{CameraReport, Service};
+use crate::fleet::CameraReport;
+use crate::service::Service;
+use crate::{health, node};
 
 /// How often the log says how the node does.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
@@ -32,9 +33,22 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             return Ok(ExitCode::FAILURE);
         }
     };
+    for doubt in &node.doubts {
+        tracing::warn!("{doubt}");
+    }
+    let health = node.health;
     let service = Service::start(node, onnxruntime)?;
+    if let Some(listen) = health {
+        match health::serve(&service, listen) {
+            Ok(address) => tracing::info!(health = %format!("http://{address}/readyz"), "answers"),
+            Err(error) => {
+                service.stop();
+                return Err(error);
+            }
+        }
+    }
     tracing::info!(desk = service.desk_url(), "running; stop with SIGTERM or Ctrl-C");
-    let asked = wait(&service)?;
+    let asked = until_asked(&service, Some(SignalKind::hangup()))?;
     tracing::info!("stopping");
     service.stop();
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -43,10 +57,16 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
 /// Waits for SIGTERM or SIGINT (`true`), or for a stage of the service to end by itself (`false`). A second
 /// signal ends the process at once.
 pub(crate) fn wait(service: &Service) -> Result<bool> {
+    until_asked(service, None)
+}
+
+/// As [`wait`]; at the signal `look_again` the model's files are looked at and the status is told.
+fn until_asked(service: &Service, look_again: Option<SignalKind>) -> Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let asked = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut look_again = look_again.map(signal).transpose()?;
         let mut status = tokio::time::interval(STATUS_EVERY);
         loop {
             tokio::select! {
@@ -55,6 +75,10 @@ pub(crate) fn wait(service: &Service) -> Result<bool> {
                 () = service.ended() => {
                     tracing::error!("a stage has ended by a bug; stopping, so that whoever supervises starts anew");
                     break Ok(false);
+                }
+                () = received(look_again.as_mut()) => {
+                    service.reload();
+                    tell(service);
                 }
                 _ = status.tick() => tell(service),
             }
@@ -74,10 +98,19 @@ pub(crate) fn wait(service: &Service) -> Result<bool> {
     Ok(asked)
 }
 
+/// Ends at the signal; never where none is waited for.
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 /// What the node did so far and what it lost, in one line.
 fn tell(service: &Service) {
     let cameras = service.cameras();
     let live = cameras.iter().filter(|camera| camera.state == CameraState::Live).count();
+    let model = service.model();
     let sum = |of: fn(&CameraReport) -> u64| cameras.iter().map(of).sum::<u64>();
     tracing::info!(
         cameras = cameras.len(),
@@ -86,6 +119,10 @@ fn tell(service: &Service) {
         findings_total = sum(|c| c.findings),
         overwritten_total = sum(|c| c.overwritten),
         unseen_total = sum(|c| c.unseen),
+        model = model.model.name,
+        model_sha256 = model.model.sha256,
+        model_swaps_total = model.swaps,
+        model_refused = model.refused,
         "status"
     );
 }

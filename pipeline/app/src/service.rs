@@ -4,21 +4,25 @@
 //! camera threads (GStreamer, one supervisor a camera)
 //!    │  frames          Arrivals: one place a camera, newest wins (overwrite, counted)
 //!    ▼
-//! detect thread         model session; one Watch a camera; pure logic
+//! detect thread         Eyes on a model session; one Watch a camera; pure logic
+//!    │                   between two batches: another detector, where the model thread left one
 //!    │  tasks           sync_channel(TASKS_MAX): block. From here on nothing is lost
 //!    ▼
 //! evidence thread       JPEG, masking, hashes; commit to disk, retried until it holds
 //!    │  outbox          SQLite, full sync
 //!    ▼
 //! tokio threads         poster → desk (embedded or external)
+//!
+//! model thread          the model's files; opens what they have become and leaves it in Swap
+//! files thread          the node's and cameras' files; tells the Fleet what joins, changes, leaves
 //! ```
 //!
-//! To stop: cameras first, then each stage drains when the one before it has ended.
+//! To stop: the watch over files and the cameras first, then each stage drains when the one before it has ended.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,18 +30,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
 use calib::time::Timestamp;
-use ingest::{CameraState, Frame};
+use ingest::Frame;
 use logic::case::ModelRef;
 use logic::finding::Event;
 use logic::look::{CameraId, Detection, Look};
-use logic::watch::{Watch, WatchState};
-use models::{Detector, Manifest, Runtime};
+use logic::watch::Watch;
+use models::Runtime;
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
 use tokio::sync::Notify;
 
-use crate::arrivals::Arrivals;
+use crate::arrivals::CameraIndex;
+use crate::eyes::Eyes;
+use crate::fleet::{CameraReport, Fleet, Lane, News};
 use crate::node::{CameraEntry, Node};
-use crate::{platform, source};
+use crate::platform;
+use crate::reload::{Applied, Reload};
+use crate::swap::{ModelReport, Swap, Watcher};
 
 /// Tasks between detection and evidence, each holding one decoded frame.
 const TASKS_MAX: usize = 16;
@@ -57,9 +65,13 @@ pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What happened at one look, on its way to disk.
 struct Task {
-    camera: usize,
+    camera: CameraIndex,
+    /// The camera's file as it was then.
+    entry: Arc<CameraEntry>,
     /// The frame and what was seen in it, for events that need a picture.
     shot: Option<(Frame, Arc<Vec<Detection>>)>,
+    /// What saw it.
+    model: Arc<ModelRef>,
     what: What,
 }
 
@@ -68,45 +80,19 @@ enum What {
     Snapshot(String),
 }
 
-/// One camera as the service runs it.
-struct Lane {
-    id: CameraId,
-    entry: CameraEntry,
-    looks: AtomicU64,
-    /// Frames that the model had no answer for.
-    unseen: AtomicU64,
-    findings: AtomicU64,
-}
-
-impl Lane {
-    fn new(id: CameraId, entry: CameraEntry) -> Self {
-        Self { id, entry, looks: AtomicU64::new(0), unseen: AtomicU64::new(0), findings: AtomicU64::new(0) }
-    }
-}
-
-/// Where a camera stands.
-pub(crate) struct CameraReport {
-    /// Its id.
-    pub id: CameraId,
-    /// Where its stream stands.
-    pub state: CameraState,
-    /// Frames that went through the detector.
-    pub looks: u64,
-    /// Frames that the model had no answer for.
-    pub unseen: u64,
-    /// Confirmed findings.
-    pub findings: u64,
-    /// Frames that a newer one took the place of before the detector came to them.
-    pub overwritten: u64,
-}
-
 /// A running service.
 pub(crate) struct Service {
-    cameras: Vec<ingest::Camera>,
-    lanes: Arc<Vec<Lane>>,
-    arrivals: Arc<Arrivals<Frame>>,
+    fleet: Arc<Fleet>,
     detect: JoinHandle<()>,
     evidence: JoinHandle<()>,
+    model: JoinHandle<()>,
+    /// Asks the model thread for a look at once; dropping it ends that thread.
+    look_at_model: SyncSender<()>,
+    swap: Arc<Swap>,
+    files: JoinHandle<()>,
+    /// As `look_at_model`, for the thread that watches the node's files.
+    look_at_files: SyncSender<()>,
+    applied: Arc<Applied>,
     platform: platform::Platform,
     stop: Arc<StopBy>,
     ended: Arc<Notify>,
@@ -120,42 +106,57 @@ impl Service {
     pub(crate) fn start(node: Node, onnxruntime: Option<&Path>) -> Result<Self> {
         ingest::init()?;
         let runtime = Runtime::load(onnxruntime)?;
-        let detector = Detector::open(&runtime, Manifest::load(&node.manifest)?, node.model_threads)?;
-        let model = ModelRef { name: detector.name().to_owned(), sha256: detector.sha256().to_owned() };
+        let (watcher, detector) = Watcher::open(runtime, &node.manifest, node.model_threads)?;
         let platform = platform::Platform::start(&node)?;
         let reporter = platform.reporter();
-        let watches = load_watches(&node.cameras, &platform)?;
-        tracing::info!(node = node.name, cameras = node.cameras.len(), model = model.name, "starting");
+        tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), "starting");
 
-        let sources = node.cameras.iter().map(|(id, entry)| source::config(id, entry));
-        let sources = sources.collect::<Result<Vec<_>>>()?;
-        let lanes: Arc<Vec<Lane>> =
-            Arc::new(node.cameras.into_iter().map(|(id, entry)| Lane::new(id, entry)).collect());
-        let arrivals = Arc::new(Arrivals::new(lanes.len()));
+        let fleet = Fleet::new();
         let (tasks, tasks_out) = sync_channel(TASKS_MAX);
         let stop = Arc::new(StopBy::default());
         let ended = Arc::new(Notify::new());
-
-        let detect = Detect { detector, watches, lanes: Arc::clone(&lanes), tasks };
-        let (taken, batch_max) = (Arc::clone(&arrivals), node.model_batch_max);
-        let detect = spawn("detect", &ended, move || detect.run(&taken, batch_max))?;
+        let swap = watcher.swap();
+        let detect = Detect {
+            eyes: Eyes::new(detector),
+            swap: Arc::clone(&swap),
+            seats: Vec::new(),
+            fleet: Arc::clone(&fleet),
+            tasks,
+        };
+        let batch_max = node.model_batch_max;
+        let detect = spawn("detect", &ended, move || detect.run(batch_max))?;
         let keeper = Keeper {
             reporter,
             handle: platform.handle(),
-            lanes: Arc::clone(&lanes),
-            model,
+            fleet: Arc::clone(&fleet),
             stop: Arc::clone(&stop),
         };
         let evidence = spawn("evidence", &ended, move || keeper.run(&tasks_out))?;
+        let (look_at_model, asked) = sync_channel(1);
+        let model = spawn("model", &ended, move || watcher.run(&asked))?;
 
-        let mut cameras = Vec::new();
-        for (index, (lane, config)) in lanes.iter().zip(sources).enumerate() {
-            let to = Arc::clone(&arrivals);
-            // Each change of a stream's state is logged where it arises.
-            let camera = ingest::Camera::start(config, move |frame| to.put(index, frame), |_| {});
-            cameras.push(camera.with_context(|| format!("camera {}", lane.id))?);
+        let memory = platform.memory();
+        for (id, entry) in &node.cameras {
+            fleet.join(id, Arc::new(entry.clone()), memory.of(id)?)?;
         }
-        Ok(Self { cameras, lanes, arrivals, detect, evidence, platform, stop, ended })
+        let reload = Reload::new(node, Arc::clone(&fleet), memory);
+        let applied = reload.applied();
+        let (look_at_files, asked) = sync_channel(1);
+        let files = spawn("files", &ended, move || reload.run(&asked))?;
+        Ok(Self {
+            fleet,
+            detect,
+            evidence,
+            model,
+            look_at_model,
+            swap,
+            files,
+            look_at_files,
+            applied,
+            platform,
+            stop,
+            ended,
+        })
     }
 
     /// Where the desk answers.
@@ -178,36 +179,54 @@ impl Service {
         self.ended.notified().await;
     }
 
+    /// Which model looks, and what became of the latest one that should have.
+    pub(crate) fn model(&self) -> ModelReport {
+        self.swap.report()
+    }
+
+    /// What became of the latest edits of the node's files.
+    pub(crate) fn applied(&self) -> Arc<Applied> {
+        Arc::clone(&self.applied)
+    }
+
+    /// Looks at the model's files and at those of the node as they are now, and takes up what has changed.
+    pub(crate) fn reload(&self) {
+        for (what, ask) in [("the model", &self.look_at_model), ("the node's files", &self.look_at_files)] {
+            match ask.try_send(()) {
+                // Full: a look is about to begin.
+                Ok(()) | Err(TrySendError::Full(())) => {}
+                Err(TrySendError::Disconnected(())) => tracing::error!(what, "is not watched any more"),
+            }
+        }
+    }
+
     /// Where each camera stands.
     pub(crate) fn cameras(&self) -> Vec<CameraReport> {
-        let lanes = self.lanes.iter().zip(&self.cameras).enumerate();
-        lanes
-            .map(|(index, (lane, camera))| CameraReport {
-                id: lane.id.clone(),
-                state: camera.state(),
-                looks: lane.looks.load(Ordering::Relaxed),
-                unseen: lane.unseen.load(Ordering::Relaxed),
-                findings: lane.findings.load(Ordering::Relaxed),
-                overwritten: self.arrivals.overwritten(index),
-            })
-            .collect()
+        self.fleet.reports()
+    }
+
+    /// The cameras, for whoever tells of them beside the service.
+    pub(crate) fn fleet(&self) -> Arc<Fleet> {
+        Arc::clone(&self.fleet)
+    }
+
+    /// The model, for whoever tells of it beside the service.
+    pub(crate) fn swap(&self) -> Arc<Swap> {
+        Arc::clone(&self.swap)
     }
 
     /// Stops the sources first and drains the rest in order, to disk; the poster and the desk go on.
     pub(crate) fn finish(self) -> (Vec<CameraReport>, platform::Platform) {
         let reports = self.cameras();
         self.stop.begin();
-        std::thread::scope(|scope| {
-            for camera in self.cameras {
-                scope.spawn(move || camera.stop());
-            }
-        });
-        self.arrivals.close();
+        // Before the cameras, so that none joins behind their back.
+        drop(self.look_at_files);
+        join("files", self.files);
+        self.fleet.stop();
+        drop(self.look_at_model);
         // The detect thread drops its sender when it ends, which ends the evidence thread.
-        for (name, thread) in [("detect", self.detect), ("evidence", self.evidence)] {
-            if thread.join().is_err() {
-                tracing::error!(thread = name, "ended by a bug; what it had not committed is lost");
-            }
+        for (name, thread) in [("detect", self.detect), ("evidence", self.evidence), ("model", self.model)] {
+            join(name, thread);
         }
         (reports, self.platform)
     }
@@ -216,6 +235,12 @@ impl Service {
     /// next start.
     pub(crate) fn stop(self) {
         self.finish().1.stop(STOP_DEADLINE);
+    }
+}
+
+fn join(name: &str, thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!(thread = name, "ended by a bug; what it had not committed is lost");
     }
 }
 
@@ -249,118 +274,144 @@ impl StopBy {
     }
 }
 
-/// Each camera's watch as it was when its state was last kept.
-fn load_watches(
-    cameras: &BTreeMap<CameraId, CameraEntry>,
-    platform: &platform::Platform,
-) -> Result<Vec<Watch>> {
-    let mut watches = Vec::new();
-    for (id, entry) in cameras {
-        let kept = platform.load_watch(id)?;
-        let state = kept.map(|json| serde_json::from_str::<WatchState>(&json)).transpose();
-        let state = state.unwrap_or_else(|error| {
-            tracing::warn!(camera = %id, %error, "the kept state of its watch cannot be read; dwells start anew");
-            None
-        });
-        watches.push(Watch::resume(Arc::clone(&entry.camera), state.unwrap_or_default()));
-    }
-    Ok(watches)
+/// One camera at the detect thread.
+struct Seat {
+    lane: Arc<Lane>,
+    entry: Arc<CameraEntry>,
+    watch: Watch,
+    /// Frame time at which the watch's state was last handed on.
+    kept_at: Timestamp,
 }
 
 /// The detect thread: frames in, tasks out.
 struct Detect {
-    detector: Detector,
-    watches: Vec<Watch>,
-    lanes: Arc<Vec<Lane>>,
+    eyes: Eyes,
+    swap: Arc<Swap>,
+    /// By the camera's number; `None` where it has left.
+    seats: Vec<Option<Seat>>,
+    fleet: Arc<Fleet>,
     tasks: SyncSender<Task>,
 }
 
 impl Detect {
-    fn run(mut self, arrivals: &Arrivals<Frame>, batch_max: usize) {
-        let mut kept_at = vec![Timestamp::default(); self.lanes.len()];
-        while let Some(batch) = arrivals.take(batch_max) {
-            let (indices, frames): (Vec<usize>, Vec<Frame>) = batch.into_iter().unzip();
-            let whole: Vec<usize> = (0..frames.len()).filter(|&i| frames[i].view().is_some()).collect();
-            let views: Vec<_> = whole.iter().filter_map(|&i| frames[i].view()).collect();
-            if whole.len() < frames.len() {
-                tracing::debug!(frames = frames.len() - whole.len(), "frames without a 4:2:0 picture");
+    fn run(mut self, batch_max: usize) {
+        let fleet = Arc::clone(&self.fleet);
+        while let Some(mut batch) = fleet.arrivals().take(batch_max) {
+            if let Some(detector) = self.swap.take() {
+                self.eyes.exchange(detector);
             }
-            let found = self.detect(&views);
-            for (i, detections) in whole.into_iter().zip(found) {
-                let Some(detections) = detections else {
-                    self.lanes[indices[i]].unseen.fetch_add(1, Ordering::Relaxed);
-                    continue;
-                };
-                if self.look(indices[i], &frames[i], detections, &mut kept_at).is_err() {
+            // After the frames were taken: a camera's first frame comes after the news of it.
+            if self.hear().is_err() {
+                return;
+            }
+            batch.retain(|(camera, _)| self.seats.get(*camera).is_some_and(Option::is_some));
+            let viewed = batch.iter().filter_map(|(camera, frame)| Some((frame, (*camera, frame.view()?))));
+            let (frames, views): (Vec<&Frame>, Vec<(usize, YuvView<'_>)>) = viewed.unzip();
+            if frames.len() < batch.len() {
+                tracing::debug!(frames = batch.len() - frames.len(), "frames without a 4:2:0 picture");
+            }
+            let found = self.eyes.see(&views);
+            for ((frame, (camera, _)), detections) in frames.into_iter().zip(&views).zip(found) {
+                if self.look(*camera, frame, detections).is_err() {
                     return;
                 }
             }
         }
-        for camera in 0..self.lanes.len() {
+        let _ = self.hear();
+        for camera in 0..self.seats.len() {
             if self.keep(camera).is_err() {
                 return;
             }
         }
     }
 
-    /// What the model sees in each picture. Where it has no answer for the batch, each picture is tried alone:
-    /// one camera's odd picture must not cost the others their look.
-    fn detect(&mut self, views: &[YuvView<'_>]) -> Vec<Option<Vec<Detection>>> {
-        if let Ok(found) = self.detector.detect(views) {
-            return found.into_iter().map(Some).collect();
-        }
-        let alone = views.iter().map(|view| match self.detector.detect(std::slice::from_ref(view)) {
-            Ok(mut found) => found.pop(),
-            Err(error) => {
-                tracing::debug!(%error, "the model has no answer for a picture");
-                None
+    /// Takes up what has changed since the last batch. `Err` when the evidence thread is gone.
+    fn hear(&mut self) -> Result<(), ()> {
+        for (camera, news) in self.fleet.news() {
+            if self.seats.len() <= camera {
+                self.seats.resize_with(camera + 1, || None);
             }
-        });
-        alone.collect()
+            let (entry, remembered) = match news {
+                News::Joined(entry, remembered) => (entry, remembered),
+                News::Changed(entry) => {
+                    let before = self.seats[camera].as_ref();
+                    (entry, before.map(|seat| seat.watch.state().clone()).unwrap_or_default())
+                }
+                News::Left => {
+                    self.keep(camera)?;
+                    self.seats[camera] = None;
+                    continue;
+                }
+            };
+            let lane = self.fleet.lane(camera);
+            self.eyes.know(camera, &lane.id, &entry.camera);
+            let watch = Watch::resume(Arc::clone(&entry.camera), remembered);
+            self.seats[camera] = Some(Seat { lane, entry, watch, kept_at: Timestamp::default() });
+        }
+        Ok(())
     }
 
     /// One look of one camera. `Err` when the evidence thread is gone.
     fn look(
         &mut self,
-        camera: usize,
+        camera: CameraIndex,
         frame: &Frame,
-        detections: Vec<Detection>,
-        kept_at: &mut [Timestamp],
+        detections: Option<Vec<Detection>>,
     ) -> Result<(), ()> {
-        let lane = &self.lanes[camera];
-        lane.looks.fetch_add(1, Ordering::Relaxed);
+        let Some(seat) = self.seats[camera].as_mut() else {
+            return Ok(());
+        };
+        let Some(detections) = detections else {
+            seat.lane.unseen.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let aspect = frame.width() as f32 / frame.height().max(1) as f32;
         let look = Look { at: frame.at, aspect, detections };
-        let before = self.watches[camera].state().is_empty();
-        let events = self.watches[camera].look(&look);
-        let empty = before && self.watches[camera].state().is_empty();
+        let before = seat.watch.state().is_empty();
+        let events = seat.watch.look(&look);
+        let empty = before && seat.watch.state().is_empty();
+        let decided =
+            events.iter().any(|e| matches!(e, Event::Confirmed(_) | Event::Seen(_) | Event::Gone(_)));
+        let confirmed = events.iter().filter(|event| matches!(event, Event::Confirmed(_))).count();
+        seat.lane.findings.fetch_add(confirmed as u64, Ordering::Relaxed);
+        // The state follows its events through the same channel, so that on disk it never runs ahead of them.
+        let due = !empty && look.at.millis_since(seat.kept_at).abs() >= SNAPSHOT_MS_MIN;
+        if decided || due {
+            seat.kept_at = look.at;
+        }
+        let seat = self.seats[camera].as_ref();
         let detections = Arc::new(look.detections);
-        let mut decided = false;
         for event in events {
-            decided |= matches!(event, Event::Confirmed(_) | Event::Seen(_) | Event::Gone(_));
-            if matches!(event, Event::Confirmed(_)) {
-                lane.findings.fetch_add(1, Ordering::Relaxed);
-            }
-            tracing::debug!(camera = %lane.id, ?event);
+            tracing::debug!(camera = seat.map(|seat| seat.lane.id.as_str()), ?event);
             let pictured = !matches!(event, Event::Gone(_) | Event::Dropped(_));
             let shot = pictured.then(|| (frame.clone(), Arc::clone(&detections)));
-            self.tasks.send(Task { camera, shot, what: What::Event(event) }).map_err(drop)?;
+            self.send(camera, shot, What::Event(event))?;
         }
-        // The state follows its events through the same channel, so that on disk it never runs ahead of them.
-        if decided || (!empty && look.at.millis_since(kept_at[camera]).abs() >= SNAPSHOT_MS_MIN) {
-            kept_at[camera] = look.at;
-            self.keep(camera)?;
-        }
-        Ok(())
+        if decided || due { self.keep(camera) } else { Ok(()) }
     }
 
-    fn keep(&self, camera: usize) -> Result<(), ()> {
-        match serde_json::to_string(self.watches[camera].state()) {
-            Ok(json) => {
-                self.tasks.send(Task { camera, shot: None, what: What::Snapshot(json) }).map_err(drop)
-            }
+    fn send(
+        &self,
+        camera: CameraIndex,
+        shot: Option<(Frame, Arc<Vec<Detection>>)>,
+        what: What,
+    ) -> Result<(), ()> {
+        let Some(seat) = &self.seats[camera] else {
+            return Ok(());
+        };
+        let (entry, model) = (Arc::clone(&seat.entry), Arc::clone(self.eyes.model()));
+        self.tasks.send(Task { camera, entry, shot, model, what }).map_err(drop)
+    }
+
+    fn keep(&self, camera: CameraIndex) -> Result<(), ()> {
+        let Some(seat) = &self.seats[camera] else {
+            return Ok(());
+        };
+        match serde_json::to_string(seat.watch.state()) {
+            Ok(json) => self.send(camera, None, What::Snapshot(json)),
             Err(error) => {
-                tracing::error!(camera = %self.lanes[camera].id, %error, "its watch cannot be written");
+                tracing::error!(camera = %seat.lane.id, %error, "its watch cannot be written");
                 Ok(())
             }
         }
@@ -371,8 +422,7 @@ impl Detect {
 struct Keeper {
     reporter: Arc<Reporter>,
     handle: tokio::runtime::Handle,
-    lanes: Arc<Vec<Lane>>,
-    model: ModelRef,
+    fleet: Arc<Fleet>,
     stop: Arc<StopBy>,
 }
 
@@ -380,16 +430,19 @@ impl Keeper {
     fn run(self, tasks: &Receiver<Task>) {
         // Cameras of which something could not be committed: their state on disk stays as it was before, so
         // that a restart confirms it again.
-        let mut behind = vec![false; self.lanes.len()];
+        let mut behind = BTreeSet::new();
         for task in tasks {
-            if behind[task.camera] && matches!(task.what, What::Snapshot(_)) {
+            if behind.contains(&task.camera) && matches!(task.what, What::Snapshot(_)) {
                 continue;
             }
-            let prepared = report::prepare(self.job(&task));
+            let id = &self.fleet.lane(task.camera).id;
+            let prepared = report::prepare(job(id, &task));
             if let Some(fault) = prepared.picture_fault() {
-                tracing::warn!(camera = %self.lanes[task.camera].id, %fault, "goes on without its pictures");
+                tracing::warn!(camera = %id, %fault, "goes on without its pictures");
             }
-            behind[task.camera] |= !self.commit(&self.lanes[task.camera].id, &prepared);
+            if !self.commit(id, &prepared) {
+                behind.insert(task.camera);
+            }
         }
     }
 
@@ -415,50 +468,44 @@ impl Keeper {
             }
         }
     }
+}
 
-    fn job<'t>(&self, task: &'t Task) -> Job<'t> {
-        let lane = &self.lanes[task.camera];
-        let camera = lane.id.clone();
-        let event = match &task.what {
-            What::Snapshot(json) => return Job::Snapshot { camera, json: json.clone() },
-            What::Event(event) => event,
+fn job<'t>(id: &CameraId, task: &'t Task) -> Job<'t> {
+    let camera = id.clone();
+    let event = match &task.what {
+        What::Snapshot(json) => return Job::Snapshot { camera, json: json.clone() },
+        What::Event(event) => event,
+    };
+    let sight = event.sight();
+    let spot = sight.spot;
+    // A finding goes on without its pictures where the frame gives none: `prepare` says so.
+    let shot = || {
+        let (frame, detections) = match &task.shot {
+            Some((frame, detections)) => (frame.view(), detections.as_slice()),
+            None => (None, [].as_slice()),
         };
-        let sight = event.sight();
-        let spot = sight.spot;
-        // A finding goes on without its pictures where the frame gives none: `prepare` says so.
-        let shot = || {
-            let (frame, detections) = match &task.shot {
-                Some((frame, detections)) => (frame.view(), detections.as_slice()),
-                None => (None, [].as_slice()),
-            };
-            Shot { view: frame.unwrap_or(NO_PICTURE), at: sight.at, detections }
-        };
-        let finding = || crate::place::place(&lane.id, &lane.entry.camera, &lane.entry.grids, sight);
-        match event {
-            Event::Appeared(_) => Job::Appeared { camera, spot, shot: shot() },
-            Event::Confirmed(_) => Job::Confirmed {
-                finding: finding(),
-                shot: shot(),
-                provenance: self.provenance(lane, &sight.zone),
-            },
-            Event::Seen(_) => {
-                Job::Seen { finding: finding(), shot: shot(), provenance: self.provenance(lane, &sight.zone) }
-            }
-            Event::Gone(_) => Job::Gone { camera, spot },
-            Event::Dropped(_) => Job::Dropped { camera, spot },
-        }
+        Shot { view: frame.unwrap_or(NO_PICTURE), at: sight.at, detections }
+    };
+    let finding = || crate::place::place(id, &task.entry.camera, &task.entry.grids, sight);
+    let provenance = || provenance(&task.entry, &task.model, &sight.zone);
+    match event {
+        Event::Appeared(_) => Job::Appeared { camera, spot, shot: shot() },
+        Event::Confirmed(_) => Job::Confirmed { finding: finding(), shot: shot(), provenance: provenance() },
+        Event::Seen(_) => Job::Seen { finding: finding(), shot: shot(), provenance: provenance() },
+        Event::Gone(_) => Job::Gone { camera, spot },
+        Event::Dropped(_) => Job::Dropped { camera, spot },
     }
+}
 
-    fn provenance(&self, lane: &Lane, zone: &str) -> Provenance {
-        let camera = &lane.entry.camera;
-        let zone = camera.zones.iter().find(|z| z.id == zone);
-        Provenance {
-            model: self.model.clone(),
-            config_sha256: lane.entry.sha256.clone(),
-            utc_offset_minutes: camera.utc_offset_minutes,
-            zone_polygon_in_image: zone
-                .map(|zone| zone.outline_in_image(camera.ground.as_ref()))
-                .unwrap_or_default(),
-        }
+fn provenance(entry: &CameraEntry, model: &ModelRef, zone: &str) -> Provenance {
+    let camera = &entry.camera;
+    let zone = camera.zones.iter().find(|z| z.id == zone);
+    Provenance {
+        model: model.clone(),
+        config_sha256: entry.sha256.clone(),
+        utc_offset_minutes: camera.utc_offset_minutes,
+        zone_polygon_in_image: zone
+            .map(|zone| zone.outline_in_image(camera.ground.as_ref()))
+            .unwrap_or_default(),
     }
 }

@@ -156,7 +156,7 @@ impl fmt::Debug for SourceLocation {
 }
 
 /// One camera's whole instruction.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SourceConfig {
     /// Its id, in every frame and log line.
     pub camera: String,

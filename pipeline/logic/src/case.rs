@@ -80,6 +80,20 @@ pub struct UnitGrid {
     pub code: String,
     /// Probability that the place lies in this cell, 0..=1.
     pub probability: f64,
+    /// Where the place is too near a border to say in which cell it lies: every cell that may hold it, this one
+    /// first. Else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boundary: Vec<Candidate>,
+}
+
+/// A cell that may hold a place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Candidate {
+    /// 单元网格标识码.
+    pub code: String,
+    /// Probability that the place lies in this cell, 0..=1.
+    pub probability: f64,
 }
 
 /// Which model saw it.

@@ -108,7 +108,7 @@ mod tests {
             },
             matter: matter(code),
             location: east_m.map(|m| location(m, error_m)),
-            unit_grid: Some(UnitGrid { code: cell.into(), probability: 0.99 }),
+            unit_grid: Some(UnitGrid { code: cell.into(), probability: 0.99, boundary: Vec::new() }),
             responsibility_grid: None,
             merge_radius_m: 20.0,
         }

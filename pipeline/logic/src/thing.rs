@@ -93,7 +93,7 @@ fn foot(class: Class, bounds: &ImageBox, aspect: f32) -> (ImagePoint, f64) {
     }
 }
 
-/// The zone of the rule that the foot stands in, unless another zone excuses it.
+/// The zone of the rule that the foot stands in, unless another zone or a permit excuses it.
 fn zone_of(foot: ImagePoint, look: &Look, rule: &Rule, camera: &Camera) -> Option<usize> {
     let holds = |index: &usize| {
         let zone = &camera.zones[*index];
@@ -104,7 +104,7 @@ fn zone_of(foot: ImagePoint, look: &Look, rule: &Rule, camera: &Camera) -> Optio
         ZoneKind::Permitted => rule.kind == RuleKind::StreetVendor,
         _ => false,
     });
-    if excused.into_iter().any(|index| holds(&index)) {
+    if excused.into_iter().any(|index| holds(&index)) || camera.permit(rule, foot, look.at).is_some() {
         return None;
     }
     rule.zones.iter().copied().find(holds)

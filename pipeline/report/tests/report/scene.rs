@@ -74,7 +74,7 @@ pub(crate) fn finding(camera: &str, east_m: f64, first_ms: i64, at_ms: i64) -> F
             name: "占道经营".into(),
         },
         location: Some(Location { lon: place.lon, lat: place.lat, crs: "EPSG:4490".into(), error_m: 1.0 }),
-        unit_grid: Some(UnitGrid { code: "371329001005012".into(), probability: 0.98 }),
+        unit_grid: Some(UnitGrid { code: "371329001005012".into(), probability: 0.98, boundary: Vec::new() }),
         responsibility_grid: Some("R-7".into()),
         merge_radius_m: 20.0,
     }

@@ -1,0 +1,186 @@
+//! What the model sees in the cameras' frames: each whole picture, and tiles of it where a zone asks for them.
+//!
+//! In: frames' pictures, a camera's zones, at times another detector. Out: one list of detections a picture, in
+//! which a thing stands once. Never: a rule, a file; a camera whose odd picture costs the others their look.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use calib::camera::Camera;
+use calib::check::Problem;
+use calib::picture::YuvView;
+use calib::space::ImageBox;
+use logic::case::ModelRef;
+use logic::look::{CameraId, Detection};
+use models::Detector;
+use models::tiles::{self, Part, Plan, Region, WINDOWS_MAX, Window};
+
+use crate::arrivals::CameraIndex;
+
+const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
+
+/// A model, and where it looks in each camera's picture.
+pub(crate) struct Eyes {
+    detector: Detector,
+    model: Arc<ModelRef>,
+    /// By number; a camera that has left keeps its place.
+    cameras: Vec<Option<(CameraId, Arc<Camera>)>>,
+    /// One place a camera: the size of its pictures and the windows over them.
+    planned: Vec<Option<([usize; 2], Vec<Window>)>>,
+}
+
+/// Where one picture and its windows lie among the views of a batch.
+struct Views {
+    span: Range<usize>,
+    windows: Vec<ImageBox>,
+}
+
+impl Eyes {
+    /// Eyes that know no camera yet.
+    pub(crate) fn new(detector: Detector) -> Self {
+        Self { model: Arc::new(model_ref(&detector)), detector, cameras: Vec::new(), planned: Vec::new() }
+    }
+
+    /// What a camera's file says from now on.
+    pub(crate) fn know(&mut self, at: CameraIndex, id: &CameraId, camera: &Arc<Camera>) {
+        if self.cameras.len() <= at {
+            self.cameras.resize_with(at + 1, || None);
+            self.planned.resize_with(at + 1, || None);
+        }
+        self.cameras[at] = Some((id.clone(), Arc::clone(camera)));
+        self.planned[at] = None;
+    }
+
+    /// The model that looks, for what it has seen.
+    pub(crate) fn model(&self) -> &Arc<ModelRef> {
+        &self.model
+    }
+
+    /// Looks with another model from now on.
+    pub(crate) fn exchange(&mut self, detector: Detector) {
+        self.model = Arc::new(model_ref(&detector));
+        self.detector = detector;
+        // Another model may have another size, which the windows follow.
+        self.planned.fill(None);
+    }
+
+    /// What each picture shows, best first. `None` where the model has no answer for a picture: each is then
+    /// tried alone, since one camera's odd picture must not cost the others their look.
+    pub(crate) fn see(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Vec<Option<Vec<Detection>>> {
+        let mut views = Vec::with_capacity(pictures.len());
+        let mut places = Vec::with_capacity(pictures.len());
+        for (camera, picture) in pictures {
+            let first = views.len();
+            let size = [picture.width, picture.height];
+            let mut windows = vec![WHOLE];
+            views.push(*picture);
+            for window in self.windows(*camera, size) {
+                if let Some(part) = picture.window(window.at, window.size) {
+                    views.push(part);
+                    windows.push(window.in_image(size));
+                }
+            }
+            places.push(Views { span: first..views.len(), windows });
+        }
+        if let Ok(looks) = self.detector.detect(&views) {
+            return places.iter().map(|place| Some(together(place, &looks[place.span.clone()]))).collect();
+        }
+        let alone = places.iter().map(|place| match self.detector.detect(&views[place.span.clone()]) {
+            Ok(looks) => Some(together(place, &looks)),
+            Err(error) => {
+                tracing::debug!(%error, "the model has no answer for a picture");
+                None
+            }
+        });
+        alone.collect()
+    }
+
+    /// The windows over a camera's picture of that size.
+    fn windows(&mut self, camera: CameraIndex, size: [usize; 2]) -> &[Window] {
+        let Some((id, camera_file)) = self.cameras.get(camera).and_then(Option::as_ref) else {
+            return &[];
+        };
+        let place = &mut self.planned[camera];
+        if place.as_ref().is_none_or(|(planned_for, _)| *planned_for != size) {
+            let input = self.detector.manifest().input();
+            let plan = plan(camera_file, size, [input.width, input.height]);
+            if let Some(over) = plan.over {
+                tracing::warn!(
+                    camera = %id,
+                    windows = over.windows,
+                    windows_max = WINDOWS_MAX,
+                    tile_px = over.width_px,
+                    "its tiled zones ask for too many tiles; it is looked at in coarser ones"
+                );
+            } else if !plan.windows.is_empty() {
+                tracing::info!(camera = %id, windows = plan.windows.len(), "looked at in tiles too");
+            }
+            *place = Some((size, plan.windows));
+        }
+        place.as_ref().map_or(&[], |(_, windows)| windows)
+    }
+}
+
+/// What evidence says of a detector.
+pub(crate) fn model_ref(detector: &Detector) -> ModelRef {
+    ModelRef { name: detector.name().to_owned(), sha256: detector.sha256().to_owned() }
+}
+
+/// One picture's looks as one list.
+fn together(place: &Views, looks: &[Vec<Detection>]) -> Vec<Detection> {
+    if let [only] = looks {
+        return only.clone();
+    }
+    let part = |(window, look): (&ImageBox, &Vec<Detection>)| {
+        let in_image =
+            |seen: &Detection| Detection { bounds: tiles::image_from_window(window, seen.bounds), ..*seen };
+        Part { window: *window, detections: look.iter().map(in_image).collect() }
+    };
+    let parts: Vec<Part> = place.windows.iter().zip(looks).map(part).collect();
+    tiles::merge(&parts)
+}
+
+/// The windows over a camera's pictures of a size, for a model of such an input.
+fn plan(camera: &Camera, picture: [usize; 2], input: [usize; 2]) -> Plan {
+    let tiled = camera.zones.iter().filter_map(|zone| {
+        let tiles = zone.tiles?;
+        Some((zone.area_in_image(camera.ground.as_ref())?, tiles.width_px))
+    });
+    let tiled: Vec<_> = tiled.collect();
+    let touches: Vec<_> = tiled.iter().map(|(area, _)| |part: &ImageBox| area.touches(part)).collect();
+    let regions = tiled.iter().zip(&touches).map(|((area, width_px), touches)| Region {
+        bounds: area.bounds,
+        touches,
+        width_px: *width_px,
+    });
+    let regions: Vec<_> = regions.collect();
+    tiles::plan(picture, &regions, input)
+}
+
+/// What is wrong with a camera's tiles for a model of such an input, as far as its file tells the size of its
+/// pictures: a calibration does. Where none does, too many tiles are found out at the first picture.
+pub(crate) fn tile_problem(file: &Path, camera: &Camera, input: [usize; 2]) -> Option<Problem> {
+    let size = camera.ground.as_ref()?.image_size.map(|side| side as usize);
+    let over = plan(camera, size, input).over?;
+    let zone = camera.zones.iter().position(|zone| zone.tiles.is_some())?;
+    let [width, height] = size;
+    Some(Problem {
+        file: file.display().to_string(),
+        key: format!("zone[{zone}].tiles"),
+        line: None,
+        what: format!(
+            "the tiled zones of this camera take {} tiles of its {width}x{height} picture; {WINDOWS_MAX} is the \
+             most, since each costs as much as a whole look",
+            over.windows
+        ),
+        mend: format!(
+            "tile only the far part (draw it as a zone of its own), or write tile_px = {} beside tiles = true",
+            over.width_px
+        ),
+    })
+}
+
+#[cfg(test)]
+#[path = "eyes_tests.rs"]
+mod tests;

@@ -1,0 +1,238 @@
+//! The cameras of a running service: each has a place whose number never means another camera.
+//!
+//! In: checked camera files, at the start and whenever one changes, joins or leaves. Out: frames, each under
+//! its camera's number; news for the detect thread; where each camera stands. Never: a stream that is
+//! interrupted because another camera's file changed, or its own in what does not concern the stream.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use anyhow::{Context, Result};
+use ingest::{CameraState, Frame, SourceConfig};
+use logic::look::CameraId;
+use logic::watch::WatchState;
+
+use crate::arrivals::{Arrivals, CameraIndex};
+use crate::node::CameraEntry;
+use crate::source;
+
+/// One camera's counters.
+pub(crate) struct Lane {
+    /// Its id.
+    pub id: CameraId,
+    /// Frames that went through the detector.
+    pub looks: AtomicU64,
+    /// Frames that the model had no answer for.
+    pub unseen: AtomicU64,
+    /// Confirmed findings.
+    pub findings: AtomicU64,
+}
+
+/// Where a camera stands.
+pub(crate) struct CameraReport {
+    /// Its id.
+    pub id: CameraId,
+    /// Where its stream stands.
+    pub state: CameraState,
+    /// Frames that went through the detector.
+    pub looks: u64,
+    /// Frames that the model had no answer for.
+    pub unseen: u64,
+    /// Confirmed findings.
+    pub findings: u64,
+    /// Frames that a newer one took the place of before the detector came to them.
+    pub overwritten: u64,
+}
+
+/// What the detect thread has to know of a camera before its next frame. Of several only the latest counts.
+pub(crate) enum News {
+    /// It is there, with what its watch remembers.
+    Joined(Arc<CameraEntry>, WatchState),
+    /// Its file changed; its watch goes on.
+    Changed(Arc<CameraEntry>),
+    /// It is no longer watched.
+    Left,
+}
+
+/// A stream that runs, and what it was started with.
+struct Stream {
+    camera: ingest::Camera,
+    entry: Arc<CameraEntry>,
+    config: SourceConfig,
+}
+
+/// Locks are taken in the order of the fields, and none is held while a stream stops.
+pub(crate) struct Fleet {
+    /// One a camera that was ever there; places are never given to another.
+    lanes: RwLock<Vec<Arc<Lane>>>,
+    /// By place; `None` where the camera has left.
+    streams: Mutex<Vec<Option<Stream>>>,
+    news: Mutex<BTreeMap<CameraIndex, News>>,
+    arrivals: Arrivals<Frame>,
+}
+
+impl Fleet {
+    /// No cameras yet.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            lanes: RwLock::default(),
+            streams: Mutex::default(),
+            news: Mutex::default(),
+            arrivals: Arrivals::new(),
+        })
+    }
+
+    /// Frames on their way to the detector.
+    pub(crate) fn arrivals(&self) -> &Arrivals<Frame> {
+        &self.arrivals
+    }
+
+    /// The counters of a place.
+    ///
+    /// # Panics
+    /// At a number that no camera had: every number comes from here.
+    pub(crate) fn lane(&self, camera: CameraIndex) -> Arc<Lane> {
+        Arc::clone(&self.lanes.read().unwrap_or_else(PoisonError::into_inner)[camera])
+    }
+
+    /// What the detect thread has not heard yet. Asked for after frames were taken, it is never behind them: a
+    /// stream starts after the news of it.
+    pub(crate) fn news(&self) -> BTreeMap<CameraIndex, News> {
+        std::mem::take(&mut *lock(&self.news))
+    }
+
+    /// The cameras that are watched, with what they were last told.
+    pub(crate) fn entries(&self) -> BTreeMap<CameraId, Arc<CameraEntry>> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let streams = lock(&self.streams);
+        let both = lanes.iter().zip(streams.iter());
+        both.filter_map(|(lane, stream)| Some((lane.id.clone(), Arc::clone(&stream.as_ref()?.entry))))
+            .collect()
+    }
+
+    /// Takes a camera in.
+    ///
+    /// # Errors
+    /// Its secret cannot be read or its address cannot be one; nothing has changed then.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        id: &CameraId,
+        entry: Arc<CameraEntry>,
+        remembered: WatchState,
+    ) -> Result<()> {
+        let config = source::config(id, &entry)?;
+        let camera = self.place_of(id);
+        self.tell(camera, News::Joined(Arc::clone(&entry), remembered));
+        let stream = self.start(camera, config, entry)?;
+        lock(&self.streams)[camera] = Some(stream);
+        Ok(())
+    }
+
+    /// Tells a camera what its file says now. The stream goes on unless the file asks for another one; `true`
+    /// where it does.
+    ///
+    /// # Errors
+    /// As [`Fleet::join`].
+    pub(crate) fn change(self: &Arc<Self>, id: &CameraId, entry: Arc<CameraEntry>) -> Result<bool> {
+        let config = source::config(id, &entry)?;
+        let camera = self.place_of(id);
+        self.tell(camera, News::Changed(Arc::clone(&entry)));
+        let mut streams = lock(&self.streams);
+        if let Some(stream) = &mut streams[camera]
+            && stream.config == config
+        {
+            stream.entry = entry;
+            return Ok(false);
+        }
+        let before = streams[camera].take();
+        drop(streams);
+        if let Some(before) = before {
+            before.camera.stop();
+        }
+        let stream = self.start(camera, config, entry)?;
+        lock(&self.streams)[camera] = Some(stream);
+        Ok(true)
+    }
+
+    /// Lets a camera go. What its watch remembers stays on disk.
+    pub(crate) fn leave(&self, id: &CameraId) {
+        let camera = self.place_of(id);
+        let stream = lock(&self.streams)[camera].take();
+        if let Some(stream) = stream {
+            stream.camera.stop();
+        }
+        self.tell(camera, News::Left);
+    }
+
+    /// Where each camera stands that is watched.
+    pub(crate) fn reports(&self) -> Vec<CameraReport> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let streams = lock(&self.streams);
+        let seated = lanes.iter().zip(streams.iter()).enumerate();
+        let report = |(index, (lane, stream)): (usize, (&Arc<Lane>, &Option<Stream>))| {
+            Some(CameraReport {
+                id: lane.id.clone(),
+                state: stream.as_ref()?.camera.state(),
+                looks: lane.looks.load(Ordering::Relaxed),
+                unseen: lane.unseen.load(Ordering::Relaxed),
+                findings: lane.findings.load(Ordering::Relaxed),
+                overwritten: self.arrivals.overwritten(index),
+            })
+        };
+        seated.filter_map(report).collect()
+    }
+
+    /// Stops every stream, at once, and lets the taker of frames end.
+    pub(crate) fn stop(&self) {
+        let streams: Vec<Stream> = lock(&self.streams).iter_mut().filter_map(Option::take).collect();
+        std::thread::scope(|scope| {
+            for stream in streams {
+                scope.spawn(move || stream.camera.stop());
+            }
+        });
+        self.arrivals.close();
+    }
+
+    /// The place of a camera; a new one where it never was there.
+    fn place_of(&self, id: &CameraId) -> CameraIndex {
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = lanes.iter().position(|lane| lane.id == *id) {
+            return at;
+        }
+        let counters = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let (looks, unseen, findings) = counters;
+        lanes.push(Arc::new(Lane { id: id.clone(), looks, unseen, findings }));
+        lock(&self.streams).push(None);
+        lanes.len() - 1
+    }
+
+    fn tell(&self, camera: CameraIndex, news: News) {
+        let mut waiting = lock(&self.news);
+        let news = match (waiting.remove(&camera), news) {
+            // What was remembered is not yet with the detect thread.
+            (Some(News::Joined(_, remembered)), News::Changed(entry)) => News::Joined(entry, remembered),
+            (_, news) => news,
+        };
+        waiting.insert(camera, news);
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        camera: CameraIndex,
+        config: SourceConfig,
+        entry: Arc<CameraEntry>,
+    ) -> Result<Stream> {
+        let to = Arc::clone(self);
+        let id = config.camera.clone();
+        // Each change of a stream's state is logged where it arises.
+        let started =
+            ingest::Camera::start(config.clone(), move |frame| to.arrivals.put(camera, frame), |_| {});
+        Ok(Stream { camera: started.with_context(|| format!("camera {id}"))?, entry, config })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that can panic runs under these locks; what they hold is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,152 @@
+//! How the node does, over HTTP: `/livez`, `/readyz`, `/metrics`.
+//!
+//! In: the running service's own counters. Out: JSON for people and supervisors, Prometheus text for graphs.
+//! Never: a picture, a case, a secret; a change of anything.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use calib::check::Problem;
+use ingest::CameraState;
+use serde_json::{Value, json};
+
+use crate::fleet::{CameraReport, Fleet};
+use crate::reload::Applied;
+use crate::service::Service;
+use crate::swap::Swap;
+
+/// What the answers are made of.
+#[derive(Clone)]
+struct Told {
+    fleet: Arc<Fleet>,
+    swap: Arc<Swap>,
+    applied: Arc<Applied>,
+}
+
+/// Answers at `listen` until the service ends; gives the address that was taken.
+///
+/// # Errors
+/// The port cannot be had.
+pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr> {
+    let listener =
+        std::net::TcpListener::bind(listen).with_context(|| format!("health.listen = {listen}"))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let told = Told { fleet: service.fleet(), swap: service.swap(), applied: service.applied() };
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .with_state(told);
+    service.spawn(async move {
+        let served = async { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await };
+        if let Err(error) = served.await {
+            tracing::error!(%error, "nothing answers at health.listen any more");
+        }
+    });
+    Ok(address)
+}
+
+/// 200 while the node looks at its cameras, also where an edit was refused: what was last good goes on, and a
+/// supervisor that took the node away for it would lose it. `status` is then `degraded`.
+async fn readyz(State(told): State<Told>) -> impl IntoResponse {
+    let (cameras, model, applied) = (told.fleet.reports(), told.swap.report(), told.applied.report());
+    let sound = applied.refused.is_empty() && model.refused.is_none();
+    Json(json!({
+        "status": if sound { "ok" } else { "degraded" },
+        "cameras": {
+            "watched": cameras.len(),
+            "live": live(&cameras),
+            "waiting": cameras.iter().filter(|camera| camera.state != CameraState::Live).map(|camera| json!({
+                "id": camera.id.as_str(),
+                "state": format!("{:?}", camera.state),
+            })).collect::<Vec<_>>(),
+        },
+        "model": { "name": model.model.name, "sha256": model.model.sha256, "refused": model.refused },
+        "configuration": {
+            "refused": applied.refused.iter().map(problem).collect::<Vec<_>>(),
+            "doubts": applied.doubts.iter().map(problem).collect::<Vec<_>>(),
+            "takes_effect_at_next_start": applied.waiting,
+        },
+    }))
+}
+
+fn problem(problem: &Problem) -> Value {
+    json!({ "file": problem.file, "key": problem.key, "line": problem.line, "what": problem.what, "mend": problem.mend })
+}
+
+fn live(cameras: &[CameraReport]) -> usize {
+    cameras.iter().filter(|camera| camera.state == CameraState::Live).count()
+}
+
+/// Counters of a camera: name, what it counts, where it is.
+type Counter = (&'static str, &'static str, fn(&CameraReport) -> u64);
+
+const COUNTERS: [Counter; 4] = [
+    ("shirong_looks_total", "Frames that went through the detector.", |camera| camera.looks),
+    ("shirong_looks_failed_total", "Frames that the model had no answer for.", |camera| camera.unseen),
+    ("shirong_findings_total", "Findings that were confirmed.", |camera| camera.findings),
+    ("shirong_frames_overwritten_total", "Frames that a newer one took the place of.", |camera| {
+        camera.overwritten
+    }),
+];
+
+async fn metrics(State(told): State<Told>) -> impl IntoResponse {
+    let (cameras, model, applied) = (told.fleet.reports(), told.swap.report(), told.applied.report());
+    let mut text = String::new();
+    for (name, help, of) in COUNTERS {
+        family(
+            &mut text,
+            name,
+            help,
+            "counter",
+            cameras.iter().map(|camera| (camera.id.as_str(), of(camera))),
+        );
+    }
+    let live =
+        cameras.iter().map(|camera| (camera.id.as_str(), u64::from(camera.state == CameraState::Live)));
+    family(&mut text, "shirong_camera_live", "1 while a camera's stream is live.", "gauge", live);
+    let files: std::collections::BTreeSet<&str> = applied.refused.iter().map(|p| p.file.as_str()).collect();
+    let alone = [
+        (
+            "shirong_configuration_files_refused",
+            "Files whose latest edit was refused.",
+            "gauge",
+            files.len() as u64,
+        ),
+        ("shirong_configuration_readings_total", "Readings of changed files.", "counter", applied.readings),
+        (
+            "shirong_model_refused",
+            "1 while a new model is refused.",
+            "gauge",
+            u64::from(model.refused.is_some()),
+        ),
+        ("shirong_model_swaps_total", "Exchanges of the model.", "counter", model.swaps),
+    ];
+    for (name, help, kind, value) in alone {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+fn family<'c>(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    kind: &str,
+    values: impl Iterator<Item = (&'c str, u64)>,
+) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    for (camera, value) in values {
+        // A camera's id is letters, digits, - and _: nothing to escape.
+        let _ = writeln!(text, "{name}{{camera=\"{camera}\"}} {value}");
+    }
+}

@@ -1,0 +1,235 @@
+//! Another model while the cameras run: its files are watched, opened beside the old one, and handed over.
+//!
+//! In: the path of the manifest that the node names. Out: a detector that is known to work, taken by the
+//! detect thread between two batches; or the reasons why not, while the one before goes on. Never: a file
+//! that is still being copied, a change to the node's own choice.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use calib::class::Class;
+use logic::case::ModelRef;
+use models::{Detector, Manifest, ModelError, Problem, Runtime};
+
+use crate::eyes::model_ref;
+use crate::stamps::{POLL_EVERY, Stamps};
+
+/// The model in use and the one that waits for the detect thread.
+pub(crate) struct Swap {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    report: ModelReport,
+    waiting: Option<Detector>,
+}
+
+/// Which model looks, and what became of the latest one that should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ModelReport {
+    /// The model that looks.
+    pub model: ModelRef,
+    /// How often it was exchanged since the start.
+    pub swaps: u64,
+    /// Why the files that should take its place were refused; `None` where nothing is wrong with them.
+    pub refused: Option<String>,
+}
+
+impl Swap {
+    /// Begins with a detector.
+    pub(crate) fn new(detector: &Detector) -> Self {
+        let report = ModelReport { model: model_ref(detector), swaps: 0, refused: None };
+        Self { inner: Mutex::new(Inner { report, waiting: None }) }
+    }
+
+    /// The detector to go on with, where there is another one. For the detect thread, between batches.
+    pub(crate) fn take(&self) -> Option<Detector> {
+        let mut inner = self.lock();
+        let detector = inner.waiting.take()?;
+        let before = std::mem::replace(&mut inner.report.model, model_ref(&detector));
+        inner.report.swaps += 1;
+        drop(inner);
+        tracing::info!(
+            model = detector.name(),
+            sha256 = detector.sha256(),
+            before = before.name,
+            before_sha256 = before.sha256,
+            "the model was exchanged"
+        );
+        Some(detector)
+    }
+
+    /// Which model looks.
+    pub(crate) fn report(&self) -> ModelReport {
+        self.lock().report.clone()
+    }
+
+    /// Leaves a detector for [`Swap::take`]; one that still waits is dropped for it.
+    fn offer(&self, detector: Detector) {
+        let mut inner = self.lock();
+        inner.report.refused = None;
+        let older = inner.waiting.replace(detector);
+        drop(inner);
+        // Closing a session takes a while: not under the lock.
+        drop(older);
+    }
+
+    /// The files are again those of the model that was opened last.
+    fn forgive(&self) {
+        self.lock().report.refused = None;
+    }
+
+    fn refuse(&self, problems: &[Problem]) {
+        let mut inner = self.lock();
+        for problem in problems {
+            tracing::error!(
+                model = inner.report.model.name,
+                file = %problem.file.display(),
+                key = problem.key,
+                says = problem.says,
+                mend = problem.mend,
+                "the new model is refused; the one before goes on"
+            );
+        }
+        let first = problems.first().map(ToString::to_string).unwrap_or_default();
+        let more = match problems.len() {
+            0 | 1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        inner.report.refused = Some(first + &more);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing that can panic runs under the lock; what it holds is whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches one manifest and what it names.
+pub(crate) struct Watcher {
+    manifest: PathBuf,
+    runtime: Runtime,
+    threads: usize,
+    swap: Arc<Swap>,
+    /// The manifest that was opened last without a fault.
+    good: Manifest,
+    /// The files as they were when they were opened last, well or not.
+    tried: Stamps,
+    /// The files as they were at the look before, where that differs.
+    changing: Option<Stamps>,
+}
+
+impl Watcher {
+    /// Opens the model that the manifest names and watches it from then on.
+    ///
+    /// # Errors
+    /// As [`Manifest::load`] and [`Detector::open`].
+    pub(crate) fn open(
+        runtime: Runtime,
+        manifest: &Path,
+        threads: usize,
+    ) -> Result<(Self, Detector), ModelError> {
+        // Before it is read: a change during the opening is then one.
+        let tried = stamps_of(manifest);
+        let good = Manifest::load(manifest)?;
+        let detector = Detector::open(&runtime, good.clone(), threads)?;
+        let swap = Arc::new(Swap::new(&detector));
+        let manifest = manifest.to_owned();
+        Ok((Self { manifest, runtime, threads, swap, good, tried, changing: None }, detector))
+    }
+
+    /// Where what it opens is left.
+    pub(crate) fn swap(&self) -> Arc<Swap> {
+        Arc::clone(&self.swap)
+    }
+
+    /// Watches until the other end of `asked` is dropped; a message there asks for a look at once.
+    pub(crate) fn run(mut self, asked: &Receiver<()>) {
+        loop {
+            match asked.recv_timeout(POLL_EVERY) {
+                Ok(()) => self.look_now(),
+                Err(RecvTimeoutError::Timeout) => self.poll(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Opens the files where they have changed and rest again.
+    fn poll(&mut self) {
+        let now = stamps_of(&self.manifest);
+        if now == self.tried {
+            self.changing = None;
+        } else if self.changing.as_ref() == Some(&now) {
+            self.look_now();
+        } else {
+            self.changing = Some(now);
+        }
+    }
+
+    /// Opens the files as they are.
+    fn look_now(&mut self) {
+        self.changing = None;
+        self.tried = stamps_of(&self.manifest);
+        match self.opened() {
+            Ok((manifest, _)) if manifest == self.good => {
+                tracing::info!(model = manifest.name(), "the model's files are those of the model in use");
+                self.swap.forgive();
+            }
+            Ok((manifest, detector)) => {
+                let known = manifest.classes();
+                let lost: Vec<&str> = (self.good.classes().into_iter())
+                    .filter(|class| !known.contains(class))
+                    .map(Class::name)
+                    .collect();
+                if !lost.is_empty() {
+                    tracing::warn!(
+                        model = manifest.name(),
+                        classes = lost.join(", "),
+                        "the new model does not know classes that the one before knew"
+                    );
+                }
+                self.good = manifest;
+                self.swap.offer(detector);
+            }
+            Err(problems) => self.swap.refuse(&problems),
+        }
+    }
+
+    fn opened(&self) -> Result<(Manifest, Detector), Vec<Problem>> {
+        let open = || {
+            let manifest = Manifest::load(&self.manifest)?;
+            let detector = Detector::open(&self.runtime, manifest.clone(), self.threads)?;
+            Ok((manifest, detector))
+        };
+        // A bug that a new model brings to light must not end a service that the old one serves well.
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(opened) => opened.map_err(|error: ModelError| error.into_problems(&self.manifest)),
+            Err(_) => Err(vec![Problem {
+                file: self.manifest.clone(),
+                key: String::new(),
+                says: "opening it met a bug; the lines before this one show where".to_owned(),
+                mend: "keep the model that works, and report this with the manifest".to_owned(),
+            }]),
+        }
+    }
+}
+
+/// The manifest, what it names, and its folder while it cannot be read or names what is not there: then the
+/// mend may be a file that comes.
+fn stamps_of(manifest: &Path) -> Stamps {
+    let files = match Manifest::load(manifest) {
+        Ok(read) => vec![read.file().to_owned(), read.weights().to_owned(), read.licence().file.clone()],
+        Err(_) if manifest.is_dir() => vec![manifest.to_owned(), manifest.join(models::manifest::FILE_NAME)],
+        Err(_) => {
+            let folder = manifest.parent().unwrap_or(Path::new(".")).to_owned();
+            vec![folder, manifest.to_owned()]
+        }
+    };
+    crate::stamps::stamps(files)
+}
+
+#[cfg(test)]
+#[path = "swap_tests.rs"]
+mod tests;
