@@ -22,7 +22,7 @@ use calib::space::PixelPoint;
 use calib::survey::crs::Crs;
 use calib::survey::overlay::{self, Mark};
 use calib::survey::{self, Given, Survey, SurveyPoint, Written};
-use calib::zone::{GroundView, Shape, Zone, ZoneKind};
+use calib::zone::{GroundView, Zone, ZoneKind};
 use draw::{Canvas, Pen};
 use image::{Rgb, RgbImage};
 use ingest::SourceLocation;

@@ -162,13 +162,18 @@ fn warnings(node: &node::Node) -> Vec<Problem> {
                 );
             }
         }
-        if let Some(ground) = &entry.camera.ground
-            && ground.map.residual_rms_m() > RESIDUAL_RMS_M_MAX
-        {
-            let (worst, metres) = ground.map.worst();
+        let Some(ground) = &entry.camera.ground else {
+            continue;
+        };
+        // Points that disagree were left out of the solution; without any, the worst is the one to look at.
+        let mut off: Vec<usize> = ground.map.outliers().collect();
+        if off.is_empty() && ground.map.residual_rms_m() > RESIDUAL_RMS_M_MAX {
+            off.push(ground.map.worst().0);
+        }
+        for point in off {
             warn(
-                &format!("calibration.point[{worst}]"),
-                &format!("is {metres:.1} m off from what the other points say"),
+                &format!("calibration.point[{point}]"),
+                &format!("is {:.1} m off from what the other points say", ground.map.residuals_m()[point]),
                 "read its pixel and its place again; the first may belong to another landmark",
             );
         }

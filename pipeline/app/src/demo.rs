@@ -16,9 +16,9 @@ use report::PostEvent;
 use samples::{Codec, RtspServer, Scheme, ServedAuth, ServedCamera};
 use serde::Serialize;
 
+use crate::fleet::CameraReport;
 use crate::node::{self, CameraEntry};
 use crate::run::wait;
-use crate::fleet::CameraReport;
 use crate::service::Service;
 use crate::truth::{ClipTruth, Verdict};
 

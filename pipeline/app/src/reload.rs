@@ -19,7 +19,7 @@ use logic::look::CameraId;
 use crate::fleet::Fleet;
 use crate::node::{self, CameraEntry, Node, Reading};
 use crate::platform::Memory;
-use crate::stamps::{POLL_EVERY, Stamps, stamps};
+use crate::stamps::{POLL_EVERY, Stamp, Stamps, stamps};
 
 /// What became of the latest edits.
 #[derive(Default)]
@@ -213,7 +213,7 @@ impl Reload {
 }
 
 /// What concerns more than one camera: everything but camera files and the folder they lie in.
-fn shared(stamps: &Stamps) -> Vec<&(PathBuf, Option<(u64, u64, u64, i64, i64)>)> {
+fn shared(stamps: &Stamps) -> Vec<&Stamp> {
     let folders: BTreeSet<&Path> =
         stamps.iter().filter(|(path, _)| path.is_dir()).map(|(p, _)| p.as_path()).collect();
     let own =

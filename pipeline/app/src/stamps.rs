@@ -11,9 +11,11 @@ use std::time::Duration;
 /// read in its middle.
 pub(crate) const POLL_EVERY: Duration = Duration::from_secs(2);
 
-/// Device, inode, size, seconds and nanoseconds of each path, in the order of the paths; a file that is not
-/// there has none.
-pub(crate) type Stamps = Vec<(PathBuf, Option<(u64, u64, u64, i64, i64)>)>;
+/// A path with device, inode, size, seconds and nanoseconds of its file; none where there is no file.
+pub(crate) type Stamp = (PathBuf, Option<(u64, u64, u64, i64, i64)>);
+
+/// Stamps in the order of their paths.
+pub(crate) type Stamps = Vec<Stamp>;
 
 /// The stamps of these files as they are now.
 pub(crate) fn stamps(mut files: Vec<PathBuf>) -> Stamps {

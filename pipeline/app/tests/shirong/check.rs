@@ -88,3 +88,20 @@ fn a_node_without_a_model_or_a_camera_says_what_to_write() {
         report["errors"].as_array().unwrap().iter().map(|e| e["key"].as_str().unwrap()).collect();
     assert!(keys.contains(&"model") && keys.contains(&"modell") && keys.contains(&""), "{said}");
 }
+
+#[test]
+fn a_control_point_that_disagrees_is_a_warning_that_names_it() {
+    let node = NodeFolder::new();
+    // The fourth point's pixel belongs to another landmark.
+    node.sample_camera("clean", 8554, &[("pixel = [421.023, 536.933]", "pixel = [521.023, 466.933]")]);
+    let (code, said) = check(&node, true);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, report["errors"].as_array().unwrap().len()), (Some(0), 0), "{said}");
+    let keys: Vec<&str> =
+        report["warnings"].as_array().unwrap().iter().map(|w| w["key"].as_str().unwrap()).collect();
+    assert!(keys.contains(&"calibration.point[3]"), "{said}");
+    assert!(
+        !keys.iter().any(|key| key.starts_with("calibration") && *key != "calibration.point[3]"),
+        "{said}"
+    );
+}

@@ -105,7 +105,9 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
     fs::remove_file(told.node.folder.path().join(format!("cameras/{}.toml", ids[3]))).unwrap();
     told.camera("late", server.port(), "late", "60");
     let said = told.wait_for("the edits are taken up", |said| {
-        refused(said).len() == 1 && said["cameras"]["watched"] == CAMERAS && said["cameras"]["live"] == CAMERAS
+        refused(said).len() == 1
+            && said["cameras"]["watched"] == CAMERAS
+            && said["cameras"]["live"] == CAMERAS
     });
     let problem = &refused(&said)[0];
     assert!(problem["file"].as_str().unwrap().ends_with(&format!("{}.toml", ids[2])), "{problem}");
@@ -114,7 +116,9 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
     assert!(metrics.contains("\nshirong_configuration_files_refused 1\n"), "{metrics}");
 
     // Six looks long, every camera that keeps its stream, the one with the bad file among them, misses none.
-    std::thread::sleep((since + Duration::from_secs(6 * LOOK_SECS)).saturating_duration_since(Instant::now()));
+    std::thread::sleep(
+        (since + Duration::from_secs(6 * LOOK_SECS)).saturating_duration_since(Instant::now()),
+    );
     let (after, secs) = (looked(), since.elapsed().as_secs());
     for id in ids.iter().filter(|id| **id != ids[1] && **id != ids[3]) {
         let looks = after[id] - before[id];

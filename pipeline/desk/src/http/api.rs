@@ -179,7 +179,9 @@ pub(super) async fn close(
             Ok(Json(*case))
         }
         Ended::NoSuchCase => Err(Refusal::no_such_case()),
-        Ended::AlreadyClosed => Err(Refusal::case_closed("read the reason in its log; nothing is left to do")),
+        Ended::AlreadyClosed => {
+            Err(Refusal::case_closed("read the reason in its log; nothing is left to do"))
+        }
     }
 }
 

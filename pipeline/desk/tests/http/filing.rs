@@ -98,7 +98,8 @@ async fn every_fault_is_told_at_once() {
     wrong["sightings"] = json!(0);
     wrong["sources"] = json!([]);
     wrong["location"] = json!({"lon": 181.0, "lat": -91.0, "crs": "GCJ-02", "error_m": -1.0});
-    wrong["unit_grid"] = json!({"code": " ", "probability": 1.5, "boundary": [{"code": "", "probability": -0.1}]});
+    wrong["unit_grid"] =
+        json!({"code": " ", "probability": 1.5, "boundary": [{"code": "", "probability": -0.1}]});
     wrong["responsibility_grid"] = json!("x".repeat(201));
     wrong["score"] = json!(1.01);
     wrong["model"]["sha256"] = json!("ABC");
