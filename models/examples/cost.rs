@@ -1,15 +1,66 @@
 //! What a look costs on this machine: letterbox alone and a whole look, best and median of many.
 //!
 //! `cargo run --release -p models --example cost`; numbers on a busy machine mean little but the best.
+//! `… --example cost -- FOLDER…` runs the models of these folders in turn, each with every provider that its
+//! manifest could name and the library has, and gives their times as shares of the first.
 #![allow(clippy::print_stdout)] // It is the whole purpose.
 
 use std::path::Path;
 use std::time::Instant;
 
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
-use models::{Detector, Letterbox, Manifest, ModelError, Runtime};
+use models::{Detector, Letterbox, Manifest, ModelError, Provider, Runtime};
+
+/// Looks of each model where several run in turn.
+const ROUNDS: usize = 60;
 
 fn main() -> Result<(), ModelError> {
+    let folders: Vec<String> = std::env::args().skip(1).collect();
+    if folders.is_empty() { one() } else { in_turn(&folders) }
+}
+
+/// The models of these folders in turn.
+fn in_turn(folders: &[String]) -> Result<(), ModelError> {
+    let runtime = Runtime::load(None)?;
+    println!("ONNX Runtime {} from {}", runtime.version(), runtime.path().display());
+    let bytes: Vec<u8> = (0..1920 * 1080 * 2).map(|at| (at * 7 % 251) as u8).collect();
+    let picture = view(&bytes, 1920, 1080, true);
+    for threads in [1, 2] {
+        let mut opened = Vec::new();
+        for folder in folders {
+            let manifest = Manifest::load(Path::new(folder))?;
+            for provider in Provider::WORDS.iter().filter_map(|word| Provider::from_name(word)) {
+                let asked = manifest.clone().with_provider(provider);
+                // A provider that this library has not is no fault here.
+                if let Ok(detector) = Detector::open(&runtime, asked, threads) {
+                    opened.push((format!("{folder} on {provider}"), detector, Vec::new()));
+                }
+            }
+        }
+        for _ in 0..ROUNDS {
+            for (_, detector, millis) in &mut opened {
+                let start = Instant::now();
+                detector.detect(&[picture])?;
+                millis.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+        let mut first = None;
+        for (what, _, millis) in &mut opened {
+            millis.sort_by(f64::total_cmp);
+            let (best, median) = (millis[0], millis[ROUNDS / 2]);
+            let (first_best, first_median) = *first.get_or_insert((best, median));
+            println!(
+                "{threads} threads, {what}: best {best:.2} ms ({:.2}), median {median:.2} ms ({:.2})",
+                best / first_best,
+                median / first_median
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The default model.
+fn one() -> Result<(), ModelError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("city-nano");
     let manifest = Manifest::load(&folder)?;
     let input = manifest.input().clone();

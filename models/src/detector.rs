@@ -9,11 +9,12 @@ use std::path::Path;
 use calib::picture::YuvView;
 use logic::look::Detection;
 
+use crate::classifier::Classifier;
 use crate::error::{ModelError, Problem};
 use crate::family::{self, Decode, Part, count_not_finite};
 use crate::golden;
 use crate::letterbox::Fit;
-use crate::manifest::{Batch, Manifest, Provider};
+use crate::manifest::{self, Batch, Manifest, Provider};
 use crate::nms::{Candidate, sort, suppress};
 use crate::runtime::Runtime;
 use crate::session::{Answer, Model, Plan};
@@ -178,7 +179,7 @@ impl Detector {
 }
 
 /// How far a rounded sigmoid may leave `0..=1`.
-const SCORE_SLACK: f32 = 1e-3;
+pub(crate) const SCORE_SLACK: f32 = 1e-3;
 
 fn refused(manifest: &Manifest, key: &str, says: String, mend: &str) -> ModelError {
     ModelError::Refused(vec![manifest.problem(key, says, mend)])
@@ -212,7 +213,7 @@ fn try_out(
 }
 
 /// How many numbers are broken, where any is.
-fn broken(answers: &[Answer<'_>]) -> Option<String> {
+pub(crate) fn broken(answers: &[Answer<'_>]) -> Option<String> {
     let count: usize = answers.iter().map(|answer| count_not_finite(&answer.numbers)).sum();
     let all: usize = answers.iter().map(|answer| answer.numbers.len()).sum();
     (count > 0).then(|| format!("{count} of {all} output numbers are NaN or infinite"))
@@ -236,8 +237,12 @@ fn detection(candidate: &Candidate, fit: &Fit) -> Detection {
 }
 
 /// Everything that [`Manifest::load`], [`Detector::open`] and its golden picture hold against the model in
-/// `dir_or_file`, in the words of its manifest; empty where it is sound.
+/// `dir_or_file`, in the words of its manifest; empty where it is sound. A classifier is opened as one.
 pub fn check(runtime: &Runtime, dir_or_file: &Path) -> Vec<Problem> {
+    if manifest::classifier::is_one(dir_or_file) {
+        let opened = Classifier::open(runtime, dir_or_file, 1);
+        return opened.err().map(|error| error.into_problems(dir_or_file)).unwrap_or_default();
+    }
     let opened = Manifest::load(dir_or_file).and_then(|manifest| Detector::open(runtime, manifest, 1));
     match opened {
         Ok(mut detector) => golden::differences(&mut detector),

@@ -320,9 +320,13 @@ fn files_beside_the_manifest_are_needed() {
 /// The libraries that the tests run with are built for the CPU alone.
 #[test]
 fn a_provider_that_is_absent_is_an_error_unless_another_is_named_after_it() {
-    for (word, wheel) in
-        [("cuda", "onnxruntime-gpu"), ("tensorrt", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")]
-    {
+    let wheels = [
+        ("cuda", "onnxruntime-gpu"),
+        ("tensorrt", "onnxruntime-gpu"),
+        ("openvino", "onnxruntime-openvino"),
+        ("openvino_bf16", "onnxruntime-openvino"),
+    ];
+    for (word, wheel) in wheels {
         let provider = format!("batch = \"dynamic\"\nprovider = \"{word}\"");
         let folder = small("yolov8", "batch = \"dynamic\"", &provider);
         let problem = only_problem(&folder);

@@ -132,7 +132,7 @@ fn around([x, y]: [f32; 2], [width, height]: [f32; 2]) -> [f32; 4] {
 }
 
 /// The index and value of the highest, the first of equals.
-fn best(values: impl IntoIterator<Item = f32>) -> Option<(usize, f32)> {
+pub(crate) fn best(values: impl IntoIterator<Item = f32>) -> Option<(usize, f32)> {
     let mut best: Option<(usize, f32)> = None;
     for (index, value) in values.into_iter().enumerate() {
         if best.is_none_or(|(_, highest)| value > highest) {

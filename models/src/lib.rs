@@ -8,8 +8,11 @@
 //! ```text
 //! Manifest ─┐                                               family ─── nms
 //! Runtime ──┴─ Detector:  YuvView ─ letterbox ─ session ─ decode ─ suppress ─ Detection
+//!              Classifier:  Detection ─ crops ─ letterbox ─ session ─ judge ─ Detection
 //! ```
 
+pub mod classifier;
+pub mod crops;
 pub mod detector;
 pub mod error;
 mod family;
@@ -26,8 +29,9 @@ mod tensor;
 mod testing;
 pub mod tiles;
 
+pub use classifier::Classifier;
 pub use detector::{Detector, check};
 pub use error::{ModelError, Problem};
 pub use letterbox::Letterbox;
-pub use manifest::{Manifest, Provider};
+pub use manifest::{ClassifierManifest, Manifest, Provider};
 pub use runtime::Runtime;

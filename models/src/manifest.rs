@@ -5,6 +5,7 @@
 //! [`crate::Detector::open`]; here they are only found and seen to lie in the manifest's own folder.
 
 mod check;
+pub mod classifier;
 mod faults;
 mod output;
 mod raw;
@@ -15,9 +16,12 @@ use std::path::{Path, PathBuf};
 use calib::class::Class;
 
 use crate::error::{ModelError, Problem};
+pub use classifier::ClassifierManifest;
 use faults::Faults;
 pub(crate) use output::{BoxForm, Output};
-pub use words::{Background, Batch, Colour, Corners, Dtype, Family, Layout, Placement, Provider, Units};
+pub use words::{
+    Background, Batch, Colour, Corners, Dtype, Family, Kind, Layout, Placement, Provider, Units,
+};
 
 /// Name of the manifest in a model's folder.
 pub const FILE_NAME: &str = "manifest.toml";
@@ -120,32 +124,22 @@ impl Manifest {
     /// # Errors
     /// [`ModelError::Refused`] with every mistake in it.
     pub fn load(dir_or_file: &Path) -> Result<Self, ModelError> {
-        let file = if dir_or_file.is_dir() { dir_or_file.join(FILE_NAME) } else { dir_or_file.to_owned() };
+        let file = file_of(dir_or_file);
         let mut faults = Faults { file: &file, problems: Vec::new() };
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) => {
+        let examples = "see models/city-nano/manifest.toml, and models/tests/families for the other families";
+        let kept = text_of(&mut faults).and_then(|text| {
+            if classifier::is_written(&text) {
+                let says = format!("\"{}\" judges boxes and finds none", classifier::FAMILY);
                 faults.add(
-                    "",
-                    format!("cannot be read: {error}"),
-                    "give a folder that holds manifest.toml, or the file",
+                    "family",
+                    says,
+                    "name it as the second stage, model.second; here a detector is wanted",
                 );
-                return Err(ModelError::Refused(faults.problems));
+                return None;
             }
-        };
-        match toml::from_str::<raw::Raw>(&text) {
-            Ok(raw) => check::checked(raw, &file, &mut faults).ok_or(ModelError::Refused(faults.problems)),
-            Err(error) => {
-                let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-                let key = format!("line {line}");
-                faults.add(
-                    &key,
-                    error.message().to_owned(),
-                    "see models/city-nano/manifest.toml, and models/tests/families for the other families",
-                );
-                Err(ModelError::Refused(faults.problems))
-            }
-        }
+            check::checked(parsed(&text, examples, &mut faults)?, &file, &mut faults)
+        });
+        kept.ok_or(ModelError::Refused(faults.problems))
     }
 
     /// The model's name.
@@ -227,10 +221,45 @@ impl Manifest {
         self
     }
 
+    /// The same model on one provider, for comparing them.
+    pub fn with_provider(mut self, provider: Provider) -> Self {
+        self.providers = vec![provider];
+        self
+    }
+
     /// A problem of this manifest's model.
     pub(crate) fn problem(&self, key: &str, says: String, mend: &str) -> Problem {
         Problem { file: self.file.clone(), key: key.to_owned(), says, mend: mend.to_owned() }
     }
+}
+
+/// What is wrong with a manifest in itself, whichever kind of model it is of; nothing is opened.
+pub fn faults(dir_or_file: &Path) -> Vec<Problem> {
+    let read = if classifier::is_one(dir_or_file) {
+        ClassifierManifest::load(dir_or_file).map(|_| ())
+    } else {
+        Manifest::load(dir_or_file).map(|_| ())
+    };
+    read.err().map(|error| error.into_problems(dir_or_file)).unwrap_or_default()
+}
+
+fn file_of(dir_or_file: &Path) -> PathBuf {
+    if dir_or_file.is_dir() { dir_or_file.join(FILE_NAME) } else { dir_or_file.to_owned() }
+}
+
+fn text_of(faults: &mut Faults<'_>) -> Option<String> {
+    let read = std::fs::read_to_string(faults.file);
+    let mend = "give a folder that holds manifest.toml, or the file";
+    read.map_err(|error| faults.add("", format!("cannot be read: {error}"), mend)).ok()
+}
+
+/// A manifest's text as the keys of its kind.
+fn parsed<T: serde::de::DeserializeOwned>(text: &str, examples: &str, faults: &mut Faults<'_>) -> Option<T> {
+    let told = |error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        faults.add(&format!("line {line}"), error.message().to_owned(), examples);
+    };
+    toml::from_str(text).map_err(told).ok()
 }
 
 #[cfg(test)]

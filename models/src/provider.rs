@@ -3,7 +3,7 @@
 //! In come a plan and the weights' bytes, out comes a session and who runs it, or for each provider why not.
 //! A provider that the manifest does not name is never used in place of one that is absent.
 
-use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
+use ort::ep::{self, ArbitrarilyConfigurableExecutionProvider, ExecutionProvider, ExecutionProviderDispatch};
 use ort::session::Session;
 use ort::session::builder::{AutoDevicePolicy, SessionBuilder};
 
@@ -55,7 +55,7 @@ fn missing(runtime: &Runtime, plan: &Plan<'_>, provider: Provider, says: &str) -
              or write provider = \"cpu\", or [\"{provider}\", \"cpu\"] to run without",
             crate::runtime::PATH_VARIABLE
         ),
-        Provider::OpenVino => format!(
+        Provider::OpenVino | Provider::OpenVinoBf16 => format!(
             "set {} to the library of the wheel onnxruntime-openvino, with OpenVINO beside it; \
              or write provider = \"cpu\", or [\"{provider}\", \"cpu\"] to run without",
             crate::runtime::PATH_VARIABLE
@@ -81,9 +81,21 @@ fn commit_on(
         Provider::Cpu => builder,
         Provider::Cuda => with::<ep::CUDA>(builder, ep::CUDA::default().build())?,
         Provider::TensorRt => with::<ep::TensorRT>(builder, ep::TensorRT::default().build())?,
-        Provider::OpenVino => with::<ep::OpenVINO>(builder, ep::OpenVINO::default().build())?,
+        Provider::OpenVino => with::<ep::OpenVINO>(builder, openvino(threads).build())?,
+        Provider::OpenVinoBf16 => {
+            let halved = openvino(threads).with_arbitrary_config("load_config", OPENVINO_BF16);
+            with::<ep::OpenVINO>(builder, halved.build())?
+        }
     };
     builder.commit_from_memory(weights).map_err(text)
+}
+
+/// What OpenVINO is told so that it computes in bfloat16.
+const OPENVINO_BF16: &str = r#"{"CPU":{"INFERENCE_PRECISION_HINT":"bf16"}}"#;
+
+/// OpenVINO would take eight threads whatever the session was given.
+fn openvino(threads: usize) -> ep::OpenVINO {
+    ep::OpenVINO::default().with_device_type("CPU").with_num_threads(threads.max(1))
 }
 
 /// Registers a provider that the library must have.

@@ -1,6 +1,6 @@
 //! Pictures that tests look at: owned YUV made from a colour a pixel. Tests only.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use calib::picture::{Chroma, Matrix, Plane, Range, RgbCoefficients, YuvView};
 
@@ -76,4 +76,20 @@ fn yuv_from_rgb(rgb: [u8; 3]) -> [u8; 3] {
 /// The folder of the default model.
 pub(crate) fn city_nano() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("city-nano")
+}
+
+/// The folder of a small classifier out of `tests/second.py`.
+pub(crate) fn small_classifier(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/second").join(name)
+}
+
+/// A copy of a small model's folder with its manifest changed.
+pub(crate) fn changed(folder: &Path, change: impl Fn(String) -> String) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a folder to write to");
+    for name in ["model.onnx", "LICENCE.txt"] {
+        std::fs::copy(folder.join(name), copy.path().join(name)).expect("the model's files");
+    }
+    let text = std::fs::read_to_string(folder.join("manifest.toml")).expect("the model's manifest");
+    std::fs::write(copy.path().join("manifest.toml"), change(text)).expect("a folder to write to");
+    copy
 }

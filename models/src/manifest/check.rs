@@ -20,18 +20,18 @@ pub(super) fn checked(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<
     let providers = check_providers(&raw.provider, faults);
     let weights = faults.beside("weights", &raw.weights);
     let licence_file = faults.beside("licence.file", &raw.licence.file);
-    let hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
-    if raw.sha256.len() != 64 || !raw.sha256.bytes().all(hex) {
-        let mend = "write the 64 lower-case digits that `sha256sum` prints for the weights";
-        faults.add("sha256", format!("\"{}\" is no SHA-256", raw.sha256), mend);
-    }
+    check_sha256(&raw.sha256, faults);
     if let Some(nms_iou) = raw.nms_iou {
         faults.share("nms_iou", nms_iou);
     }
     faults.share("area_max", raw.area_max);
     let (size, scaled) = (raw.input.size, raw.input.sizes.is_some());
     let size_fits = check_size(size, faults);
-    let input = check_input(raw.input, family, faults);
+    if scaled && family.is_some_and(|family| family != Family::Detr) {
+        let mend = "take it out, or write family = \"detr\"";
+        faults.add("input.sizes", "is read with family = \"detr\" only".to_owned(), mend);
+    }
+    let input = check_input(raw.input, faults);
     let labels = check_labels(raw.labels, &raw.classes, &raw.score_min, faults);
     let unread = raw.output.unread.clone();
     // A family that is not known has no outputs, a size out of range no cells.
@@ -70,8 +70,25 @@ pub(super) fn checked(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<
     })
 }
 
+pub(super) fn check_sha256(sha256: &str, faults: &mut Faults<'_>) {
+    let hex = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    if sha256.len() != 64 || !sha256.bytes().all(hex) {
+        let mend = "write the 64 lower-case digits that `sha256sum` prints for the weights";
+        faults.add("sha256", format!("\"{sha256}\" is no SHA-256"), mend);
+    }
+}
+
+/// A label for each column of the output, none twice.
+pub(super) fn check_columns(labels: &[String], faults: &mut Faults<'_>) {
+    for (index, label) in labels.iter().enumerate() {
+        if labels[..index].contains(label) {
+            faults.add("labels", format!("\"{label}\" stands twice"), "name every output column once");
+        }
+    }
+}
+
 /// Where the model may run: a word, or a list of them in order of wish.
-fn check_providers(raw: &toml::Value, faults: &mut Faults<'_>) -> Vec<Provider> {
+pub(super) fn check_providers(raw: &toml::Value, faults: &mut Faults<'_>) -> Vec<Provider> {
     let words: Option<Vec<&str>> = match raw {
         toml::Value::String(word) => Some(vec![word]),
         toml::Value::Array(list) => list.iter().map(toml::Value::as_str).collect(),
@@ -96,7 +113,7 @@ fn check_providers(raw: &toml::Value, faults: &mut Faults<'_>) -> Vec<Provider> 
     providers
 }
 
-fn check_size(size: [usize; 2], faults: &mut Faults<'_>) -> bool {
+pub(super) fn check_size(size: [usize; 2], faults: &mut Faults<'_>) -> bool {
     let fits = size.iter().all(|side| SIDE_RANGE.contains(side));
     if !fits {
         let mend = format!("write [width, height], each {} to {}", SIDE_RANGE.start(), SIDE_RANGE.end());
@@ -105,7 +122,7 @@ fn check_size(size: [usize; 2], faults: &mut Faults<'_>) -> bool {
     fits
 }
 
-fn check_input(raw: RawInput, family: Option<Family>, faults: &mut Faults<'_>) -> Option<Input> {
+pub(super) fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Input> {
     faults.filled("input.name", &raw.name);
     let layout = faults.word("input.layout", &raw.layout, Layout::WORDS, Layout::from_name);
     let dtype = faults.word("input.dtype", &raw.dtype, Dtype::WORDS, Dtype::from_name);
@@ -126,10 +143,6 @@ fn check_input(raw: RawInput, family: Option<Family>, faults: &mut Faults<'_>) -
     }
     if let Some(sizes) = &raw.sizes {
         faults.filled("input.sizes", sizes);
-        if family.is_some_and(|family| family != Family::Detr) {
-            let mend = "take it out, or write family = \"detr\"";
-            faults.add("input.sizes", "is read with family = \"detr\" only".to_owned(), mend);
-        }
     }
     let [width, height] = raw.size;
     Some(Input {
@@ -154,11 +167,7 @@ fn check_labels(
     score_min: &BTreeMap<String, f32>,
     faults: &mut Faults<'_>,
 ) -> Vec<Label> {
-    for (index, label) in labels.iter().enumerate() {
-        if labels[..index].contains(label) {
-            faults.add("labels", format!("\"{label}\" stands twice"), "name every output column once");
-        }
-    }
+    check_columns(&labels, faults);
     for (label, class) in classes {
         let key = format!("classes.{label}");
         if !labels.contains(label) {

@@ -82,7 +82,7 @@ pub(super) struct RawGolden {
     pub(super) expected: String,
 }
 
-fn cpu() -> toml::Value {
+pub(super) fn cpu() -> toml::Value {
     toml::Value::String(Provider::Cpu.name().to_owned())
 }
 fn area_max_default() -> f32 {

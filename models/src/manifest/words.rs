@@ -48,6 +48,17 @@ words! {
     }
 }
 words! {
+    /// What the numbers of a classifier's output are.
+    Kind {
+        /// Shares of all labels that add up to 1.
+        Softmax = "softmax",
+        /// Numbers of which a softmax makes such shares.
+        Logits = "logits",
+        /// A probability for each label by itself.
+        Sigmoid = "sigmoid",
+    }
+}
+words! {
     /// Where the model runs. One that is not there is an error, and replaced only by one that the manifest
     /// names after it.
     Provider {
@@ -57,8 +68,10 @@ words! {
         Cuda = "cuda",
         /// NVIDIA's GPUs by engines that are built for the model when it is opened.
         TensorRt = "tensorrt",
-        /// Intel's CPUs, GPUs and NPUs.
+        /// OpenVINO on the CPU, any x86 one, in f32.
         OpenVino = "openvino",
+        /// OpenVINO on the CPU, in bfloat16 where the CPU has instructions for it (AVX-512 BF16, AMX).
+        OpenVinoBf16 = "openvino_bf16",
     }
 }
 words! {

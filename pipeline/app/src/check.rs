@@ -116,6 +116,7 @@ fn print(arguments: &Arguments, report: &Report, fine: &str) -> Result<()> {
 fn warnings(node: &node::Node) -> Vec<Problem> {
     let mut warnings = Vec::new();
     let manifest = models::Manifest::load(&node.manifest).ok();
+    let second = node.second.as_ref().and_then(|second| models::ClassifierManifest::load(second).ok());
     for (id, entry) in &node.cameras {
         let mut warn = |key: &str, what: &str, mend: &str| {
             warnings.push(Problem {
@@ -149,7 +150,10 @@ fn warnings(node: &node::Node) -> Vec<Problem> {
         }
         for (number, rule) in entry.camera.rules.iter().enumerate() {
             let Some(manifest) = &manifest else { break };
-            let known = manifest.classes();
+            let mut known = manifest.classes();
+            known.extend(second.iter().flat_map(models::ClassifierManifest::classes));
+            known.sort_unstable();
+            known.dedup();
             if !rule.classes.iter().any(|class| known.contains(class)) {
                 let names: Vec<&str> = known.iter().map(|class| class.name()).collect();
                 warn(
@@ -216,19 +220,22 @@ fn paper_warnings(node: &node::Node, config: &Path) -> Vec<Problem> {
 const RESIDUAL_RMS_M_MAX: f64 = 1.0;
 
 fn model_faults(node: &node::Node, onnxruntime: Option<&Path>) -> Vec<Problem> {
-    let file = node.manifest.display().to_string();
-    let problem = |key: &str, what: String, mend: &str| Problem {
-        file: file.clone(),
+    let problem = |file: &Path, key: &str, what: String, mend: &str| Problem {
+        file: file.display().to_string(),
         key: key.to_owned(),
         line: None,
         what,
         mend: mend.to_owned(),
     };
     match models::Runtime::load(onnxruntime) {
-        Ok(runtime) => models::check(&runtime, &node.manifest)
-            .into_iter()
-            .map(|fault| problem(&fault.key, fault.says, "mend the manifest, or bring the weights it names"))
-            .collect(),
-        Err(error) => vec![problem("", error.to_string(), "make runtime")],
+        Ok(runtime) => {
+            let mend = "mend the manifest, or bring the weights it names";
+            let faults = |manifest: &PathBuf| {
+                let found = models::check(&runtime, manifest).into_iter();
+                found.map(|fault| problem(manifest, &fault.key, fault.says, mend)).collect::<Vec<_>>()
+            };
+            std::iter::once(&node.manifest).chain(&node.second).flat_map(faults).collect()
+        }
+        Err(error) => vec![problem(&node.manifest, "", error.to_string(), "make runtime")],
     }
 }

@@ -1,11 +1,13 @@
 //! What the model sees in the cameras' frames: each whole picture, and tiles of it where a zone asks for them.
 //!
 //! In: frames' pictures, a camera's zones, at times another detector. Out: one list of detections a picture, in
-//! which a thing stands once. Never: a rule, a file; a camera whose odd picture costs the others their look.
+//! which a thing stands once and, where there is a second model, was judged by it. Never: a rule, a file; a
+//! camera whose odd picture costs the others their look.
 
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use calib::camera::Camera;
 use calib::check::Problem;
@@ -13,16 +15,20 @@ use calib::picture::YuvView;
 use calib::space::ImageBox;
 use logic::case::ModelRef;
 use logic::look::{CameraId, Detection};
-use models::Detector;
 use models::tiles::{self, Part, Plan, Region, WINDOWS_MAX, Window};
+use models::{Classifier, Detector};
 
 use crate::arrivals::CameraIndex;
 
+/// Faults of the second model are told so often.
+const FAULTS_TOLD_EVERY: Duration = Duration::from_secs(60);
 const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
 
 /// A model, and where it looks in each camera's picture.
 pub(crate) struct Eyes {
     detector: Detector,
+    second: Option<Second>,
+    /// The detector alone: it is what evidence names.
     model: Arc<ModelRef>,
     /// By number; a camera that has left keeps its place.
     cameras: Vec<Option<(CameraId, Arc<Camera>)>>,
@@ -37,9 +43,11 @@ struct Views {
 }
 
 impl Eyes {
-    /// Eyes that know no camera yet.
-    pub(crate) fn new(detector: Detector) -> Self {
-        Self { model: Arc::new(model_ref(&detector)), detector, cameras: Vec::new(), planned: Vec::new() }
+    /// Eyes that know no camera yet, with a model that judges what the detector sees, or none.
+    pub(crate) fn new(detector: Detector, second: Option<Classifier>) -> Self {
+        let model = Arc::new(model_ref(&detector));
+        let second = second.map(Second::new);
+        Self { model, detector, second, cameras: Vec::new(), planned: Vec::new() }
     }
 
     /// What a camera's file says from now on.
@@ -65,9 +73,18 @@ impl Eyes {
         self.planned.fill(None);
     }
 
-    /// What each picture shows, best first. `None` where the model has no answer for a picture: each is then
-    /// tried alone, since one camera's odd picture must not cost the others their look.
+    /// What each picture shows, best first. `None` where the model has no answer for a picture.
     pub(crate) fn see(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Vec<Option<Vec<Detection>>> {
+        let mut looks = self.find(pictures);
+        if let Some(second) = &mut self.second {
+            second.judge(pictures, &mut looks);
+        }
+        looks
+    }
+
+    /// What the detector sees in each picture and its windows. Where a batch has no answer each picture is tried
+    /// alone, since one camera's odd picture must not cost the others their look.
+    fn find(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Vec<Option<Vec<Detection>>> {
         let mut views = Vec::with_capacity(pictures.len());
         let mut places = Vec::with_capacity(pictures.len());
         for (camera, picture) in pictures {
@@ -119,6 +136,62 @@ impl Eyes {
             *place = Some((size, plan.windows));
         }
         place.as_ref().map_or(&[], |(_, windows)| windows)
+    }
+}
+
+/// The model that judges what the detector sees.
+struct Second {
+    classifier: Classifier,
+    faults: Faults,
+}
+
+/// Faults of the second model since they were told last: each look may have one.
+#[derive(Default)]
+struct Faults {
+    since: u64,
+    told: Option<Instant>,
+}
+
+impl Faults {
+    /// One more. How many there are to tell of, where it is time to.
+    fn add(&mut self, now: Instant) -> Option<u64> {
+        self.since += 1;
+        if self.told.is_some_and(|told| now.duration_since(told) < FAULTS_TOLD_EVERY) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.since))
+    }
+}
+
+impl Second {
+    fn new(classifier: Classifier) -> Self {
+        Self { classifier, faults: Faults::default() }
+    }
+
+    /// Judges the looks of a batch on their whole pictures. After a fault the detector's word stands in all of
+    /// them: a look without a second opinion is better than none.
+    fn judge(&mut self, pictures: &[(CameraIndex, YuvView<'_>)], looks: &mut [Option<Vec<Detection>>]) {
+        let views: Vec<YuvView<'_>> = pictures.iter().map(|(_, picture)| *picture).collect();
+        // Of a picture without an answer nothing is asked.
+        let mut seen: Vec<Vec<Detection>> =
+            looks.iter_mut().map(|look| look.as_mut().map(std::mem::take).unwrap_or_default()).collect();
+        let judged = self.classifier.judge(&views, &mut seen);
+        for (look, seen) in looks.iter_mut().zip(seen) {
+            if let Some(look) = look {
+                *look = seen;
+            }
+        }
+        if let Err(error) = judged
+            && let Some(faults) = self.faults.add(Instant::now())
+        {
+            tracing::warn!(
+                model = self.classifier.name(),
+                faults,
+                %error,
+                "the second model has no answer; the detector's word stands"
+            );
+        }
     }
 }
 

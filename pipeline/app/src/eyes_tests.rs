@@ -92,7 +92,12 @@ fn detector() -> Detector {
 
 /// Eyes for cameras whose one zone has these lines more.
 fn knowing(zones: &[&str]) -> Eyes {
-    let mut eyes = Eyes::new(detector());
+    judging(zones, None)
+}
+
+/// The same with a second model.
+fn judging(zones: &[&str], second: Option<Classifier>) -> Eyes {
+    let mut eyes = Eyes::new(detector(), second);
     for (at, lines) in zones.iter().enumerate() {
         eyes.know(at, &CameraId::new(&format!("camera-{at}")), &camera(lines));
     }
@@ -172,4 +177,74 @@ fn too_many_tiles_are_a_problem_with_a_mend_that_works() {
     let (mend, _) = mend.split_once(" beside").unwrap();
     assert_eq!(problem(&format!("tiles = true\n{mend}\n")), None, "{mend}");
     assert!(problem("tiles = true\ntile_px = 416\n").is_some());
+}
+
+/// The small classifier of `models/tests/second`, made to judge garbage: all of it becomes that, whatever it shows.
+fn judge_of_garbage(becomes: &str) -> Classifier {
+    let small = checkout().join("models/tests/second/softmax");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["model.onnx", "LICENCE.txt"] {
+        std::fs::copy(small.join(name), folder.path().join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(small.join("manifest.toml")).unwrap();
+    let text = text.replace("\"garbage_bin\", \"bin_overflow\"]", "\"garbage\"]");
+    let text = text.replace("score_min = 0.6", "score_min = 0.01");
+    let (kept, _) = text.split_once("[becomes]").unwrap();
+    let words =
+        ["overflowing", "closed", "no_bin", "unsure"].map(|label| format!("{label} = \"{becomes}\"\n"));
+    std::fs::write(folder.path().join("manifest.toml"), format!("{kept}[becomes]\n{}", words.concat()))
+        .unwrap();
+    Classifier::open(&Runtime::load(None).unwrap(), folder.path(), 1).unwrap()
+}
+
+#[test]
+fn what_a_second_model_judges_is_judged_after_the_tiles_on_the_whole_picture() {
+    let wide = Wide::with_street_at([1300, 900]);
+    let look = |second: Option<Classifier>| {
+        let mut eyes = judging(&["tiles = true\n"], second);
+        (eyes.see(&[(0, wide.view())]).remove(0).unwrap(), eyes.model().name.clone())
+    };
+    let (alone, _) = look(None);
+    let heap = *alone.iter().find(|seen| seen.class == Class::Garbage).unwrap();
+    let (relabelled, model) = look(Some(judge_of_garbage("bin_overflow")));
+    assert!(relabelled.contains(&Detection { class: Class::BinOverflow, ..heap }), "{relabelled:?}");
+    assert!(relabelled.iter().all(|seen| seen.class != Class::Garbage), "{relabelled:?}");
+    assert_eq!(model, "city-nano", "evidence names the detector");
+    let (dropped, _) = look(Some(judge_of_garbage("drop")));
+    let kept: Vec<Detection> = alone.into_iter().filter(|seen| seen.class != Class::Garbage).collect();
+    assert_eq!(dropped, kept);
+}
+
+#[test]
+fn an_odd_picture_costs_the_others_no_second_opinion() {
+    let mut eyes = judging(&["tiles = true\n"; 2], Some(judge_of_garbage("drop")));
+    let wide = Wide::with_street_at([1300, 900]);
+    let odd = YuvView { width: 4, ..wide.view() };
+    let looks = eyes.see(&[(0, odd), (1, wide.view())]);
+    assert!(looks[0].is_none());
+    let seen = looks[1].as_ref().unwrap();
+    assert!(seen.iter().all(|seen| seen.class != Class::Garbage), "{seen:?}");
+}
+
+#[test]
+fn a_fault_of_the_second_model_leaves_the_detectors_word() {
+    let wide = Wide::with_street_at([1300, 900]);
+    let short = YuvView { height: 10_000, ..wide.view() };
+    let bounds = [0.1, 0.1, 0.2, 0.2].into();
+    let before = vec![Some(vec![Detection { class: Class::Garbage, score: 0.5, bounds }]), None];
+    let mut looks = before.clone();
+    let mut second = Second::new(judge_of_garbage("drop"));
+    second.judge(&[(0, short), (1, wide.view())], &mut looks);
+    assert_eq!(looks, before);
+    assert!(second.faults.told.is_some());
+}
+
+#[test]
+fn faults_are_counted_and_told_once_a_period() {
+    let (mut faults, start) = (Faults::default(), Instant::now());
+    assert_eq!(faults.add(start), Some(1));
+    for second in 1..60 {
+        assert_eq!(faults.add(start + Duration::from_secs(second)), None);
+    }
+    assert_eq!(faults.add(start + FAULTS_TOLD_EVERY), Some(60));
 }

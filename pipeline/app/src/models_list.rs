@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use models::manifest::FILE_NAME;
-use models::{Manifest, ModelError, Runtime};
+use models::manifest::classifier::DROP;
+use models::{ModelError, Runtime};
 use serde::Serialize;
 
 use crate::models_check::{Fault, say};
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
     /// The folder that holds one folder a model; by default the one of the node's model, else ./models.
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
-    /// The node's file, whose model is marked; by default ./shirong.toml where there is one.
+    /// The node's file, whose models are marked; by default ./shirong.toml where there is one.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Print JSON: {"dir", "models": [{"folder", "name", "family", …, "in_use", "problems": [...]}]}.
@@ -71,9 +72,11 @@ impl Card {
         let Some(table) = table else { return Self::default() };
         let within = |section: &str, key: &str| table.get(section)?.as_table()?.get(key);
         let text = |value: Option<&toml::Value>| value?.as_str().map(str::to_owned);
-        let classes = table.get("classes").and_then(toml::Value::as_table);
-        let classes = classes.into_iter().flat_map(|map| map.values());
+        // A detector's, or what a classifier makes of boxes.
+        let classes = ["classes", "becomes"].map(|key| table.get(key).and_then(toml::Value::as_table));
+        let classes = classes.into_iter().flatten().flat_map(|map| map.values());
         let mut classes: Vec<String> = classes.filter_map(|class| text(Some(class))).collect();
+        classes.retain(|class| class != DROP);
         classes.sort_unstable();
         classes.dedup();
         let input = within("input", "size").and_then(toml::Value::as_array);
@@ -90,8 +93,9 @@ impl Card {
 }
 
 pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
-    let used = used_manifest(arguments.config.as_deref())?;
-    let beside = used.as_deref().and_then(Path::parent).and_then(Path::parent).map(Path::to_owned);
+    let used = used_manifests(arguments.config.as_deref())?;
+    let beside =
+        used.first().map(PathBuf::as_path).and_then(Path::parent).and_then(Path::parent).map(Path::to_owned);
     let dir = arguments.dir.clone().or(beside).unwrap_or_else(|| PathBuf::from(FOLDER));
     let entries = std::fs::read_dir(&dir)
         .with_context(|| format!("{}: name the folder of the models with --dir", dir.display()))?;
@@ -99,8 +103,8 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     folders.retain(|folder| folder.join(FILE_NAME).is_file());
     folders.sort();
     let runtime = Runtime::load(onnxruntime);
-    let used = used.and_then(|used| used.canonicalize().ok());
-    let models: Vec<Row> = folders.iter().map(|folder| row(folder, &runtime, used.as_deref())).collect();
+    let used: Vec<PathBuf> = used.iter().filter_map(|used| used.canonicalize().ok()).collect();
+    let models: Vec<Row> = folders.iter().map(|folder| row(folder, &runtime, &used)).collect();
     if arguments.json {
         say(&serde_json::to_string_pretty(&List { dir: dir.display().to_string(), models })?);
     } else if models.is_empty() {
@@ -111,24 +115,25 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// The manifest that a node's file names; `None` where no file is named and none lies here.
-fn used_manifest(config: Option<&Path>) -> Result<Option<PathBuf>> {
+/// The manifests that a node's file names, the detector's first; none where no file is named and none lies here.
+fn used_manifests(config: Option<&Path>) -> Result<Vec<PathBuf>> {
     let file = config.unwrap_or(Path::new(NODE_FILE));
     if config.is_none() && !file.exists() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let table: toml::Table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
-    let manifest = table.get("model").and_then(|model| model.get("manifest")).and_then(toml::Value::as_str);
-    let manifest = manifest.map(|name| file.parent().unwrap_or(Path::new("")).join(name));
-    Ok(manifest.map(|path| if path.is_dir() { path.join(FILE_NAME) } else { path }))
+    let named = |key: &str| table.get("model")?.get(key)?.as_str();
+    let manifests = ["manifest", "second"].into_iter().filter_map(named);
+    let manifests = manifests.map(|name| file.parent().unwrap_or(Path::new("")).join(name));
+    Ok(manifests.map(|path| if path.is_dir() { path.join(FILE_NAME) } else { path }).collect())
 }
 
-fn row(folder: &Path, runtime: &Result<Runtime, ModelError>, used: Option<&Path>) -> Row {
+fn row(folder: &Path, runtime: &Result<Runtime, ModelError>, used: &[PathBuf]) -> Row {
     let problems = match runtime {
         Ok(runtime) => models::check(runtime, folder),
         // The manifest alone still tells something.
-        Err(_) => Manifest::load(folder).err().map(|error| error.into_problems(folder)).unwrap_or_default(),
+        Err(_) => models::manifest::faults(folder),
     };
     let state = match (problems.as_slice(), runtime) {
         ([], Ok(_)) => "well".to_owned(),
@@ -140,7 +145,7 @@ fn row(folder: &Path, runtime: &Result<Runtime, ModelError>, used: Option<&Path>
     Row {
         folder: folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned(),
         card: Card::read(folder),
-        in_use: used.is_some() && file.canonicalize().ok().as_deref() == used,
+        in_use: file.canonicalize().is_ok_and(|file| used.contains(&file)),
         problems: problems.iter().map(Fault::from).collect(),
         state,
     }
@@ -152,7 +157,7 @@ fn sentence(problem: &models::Problem) -> String {
     format!("{key}{}", problem.says)
 }
 
-/// The rows as a table, with a heading. The model in use is marked with `*`.
+/// The rows as a table, with a heading. The models in use are marked with `*`.
 fn lines(rows: &[Row]) -> Vec<String> {
     let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
     let cells = |row: &Row| {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use calib::camera::{Camera, GridFiles, PasswordPlace};
 use calib::check::{Problem, Section, Source};
+use calib::class::Class;
 use calib::defaults::Defaults;
 use calib::grid::Grids;
 use calib::matter::Catalogue;
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub data: PathBuf,
     /// The model's manifest.
     pub manifest: PathBuf,
+    /// The manifest of the model that judges what the first one saw, if any.
+    pub second: Option<PathBuf>,
     /// Detector threads.
     pub model_threads: usize,
     /// Frames a batch.
@@ -140,8 +143,8 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let mut faults = Faults::default();
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
-    let Tables { name, data, cameras, model: (manifest, threads, batch), papers, defaults, desk, health } =
-        tables;
+    let Tables { name, data, cameras, model, papers, defaults, desk, health } = tables;
+    let ModelTable { manifest, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
     let sound = reading.errors.is_empty();
@@ -174,6 +177,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             folder: folder.clone(),
             data: folder.join(data.as_deref().unwrap_or("data")),
             manifest,
+            second,
             model_threads: threads as usize,
             model_batch_max: batch as usize,
             desk,
@@ -200,11 +204,19 @@ struct Tables<'t> {
     name: Option<String>,
     data: Option<String>,
     cameras: Option<String>,
-    model: (Option<PathBuf>, u32, u32),
+    model: ModelTable,
     papers: Papers,
     defaults: Defaults<'t>,
     desk: Option<DeskPlace>,
     health: Option<SocketAddr>,
+}
+
+/// `[model]`.
+struct ModelTable {
+    manifest: Option<PathBuf>,
+    second: Option<PathBuf>,
+    threads: u32,
+    batch: u32,
 }
 
 fn read_tables<'t>(
@@ -264,32 +276,61 @@ fn found(folder: &Path, path: &str, asked: &Asked) -> Found {
     }
 }
 
-fn read_model<'t>(
-    source: &mut Source<'t>,
-    root: &mut Section<'t>,
-    folder: &Path,
-) -> (Option<PathBuf>, u32, u32) {
+fn read_model<'t>(source: &mut Source<'t>, root: &mut Section<'t>, folder: &Path) -> ModelTable {
+    let none = ModelTable { manifest: None, second: None, threads: MODEL_THREADS, batch: MODEL_BATCH_MAX };
     let mend = "write [model] and under it manifest = \"models/city-nano/manifest.toml\"";
     if !root.has("model") {
         source.problem(&root.at_key("model"), "is missing", mend);
-        return (None, MODEL_THREADS, MODEL_BATCH_MAX);
+        return none;
     }
     let Some(mut section) = root.section(source, "model") else {
-        return (None, MODEL_THREADS, MODEL_BATCH_MAX);
+        return none;
     };
     let manifest = section.text_required(source, "manifest", mend).map(|path| folder.join(path));
-    if let Some(path) = &manifest
-        && let Err(error) = models::Manifest::load(path)
-    {
+    let detector = manifest.as_ref().and_then(|path| {
         let mend = "name a model's manifest.toml; `shirong models check FILE` says what a manifest needs";
-        source.problem(&section.at_key("manifest"), error.to_string(), mend);
+        let told = |error: models::ModelError| {
+            source.problem(&section.at_key("manifest"), error.to_string(), mend);
+        };
+        models::Manifest::load(path).map_err(told).ok()
+    });
+    let second = section.text(source, "second").map(|path| folder.join(path));
+    if let Some(path) = &second
+        && let Some((what, mend)) = second_fault(path, detector.as_ref())
+    {
+        source.problem(&section.at_key("second"), what, mend);
     }
     let threads = section.whole(source, "threads", (1, 256)).unwrap_or(MODEL_THREADS);
     let batch = section
         .whole(source, "batch_max", (1, models::detector::BATCH_MAX as u32))
         .unwrap_or(MODEL_BATCH_MAX);
     section.finish(source);
-    (manifest, threads, batch)
+    ModelTable { manifest, second, threads, batch }
+}
+
+/// What is wrong with the manifest of a second stage behind such a detector, and the mend.
+fn second_fault(path: &Path, detector: Option<&models::Manifest>) -> Option<(String, String)> {
+    let second = match models::ClassifierManifest::load(path) {
+        Ok(second) => second,
+        Err(error) => {
+            let mend = "name the manifest.toml of a model with family = \"classifier\"; `shirong models check \
+                        FILE` says what it needs";
+            return Some((error.to_string(), mend.to_owned()));
+        }
+    };
+    let names = |classes: &[Class]| classes.iter().map(|class| class.name()).collect::<Vec<_>>().join(", ");
+    let on = &second.cut().on;
+    let masked: Vec<Class> = on.iter().copied().filter(|class| report::masks(*class)).collect();
+    if !masked.is_empty() {
+        let what = format!("judges {}, which evidence masks: its word could lift a mask", names(&masked));
+        return Some((what, "take these out of `on` in its manifest".to_owned()));
+    }
+    let known = detector?.classes();
+    if on.iter().any(|class| known.contains(class)) {
+        return None;
+    }
+    let what = format!("judges {} alone, which the model never sees: it would have no work", names(on));
+    Some((what, format!("take it out, or write on = some of these into its manifest: {}", names(&known))))
 }
 
 fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<DeskPlace> {

@@ -74,6 +74,7 @@ fn fixed(node: &Node) -> Fixed {
     BTreeMap::from([
         ("node.data", node.data.display().to_string()),
         ("model.manifest", node.manifest.display().to_string()),
+        ("model.second", format!("{:?}", node.second)),
         ("model.threads", node.model_threads.to_string()),
         ("model.batch_max", node.model_batch_max.to_string()),
         ("desk", format!("{:?}", node.desk)),

@@ -20,7 +20,7 @@
 //! To stop: the watch over files and the cameras first, then each stage drains when the one before it has ended.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -35,7 +35,7 @@ use logic::case::ModelRef;
 use logic::finding::Event;
 use logic::look::{CameraId, Detection, Look};
 use logic::watch::Watch;
-use models::Runtime;
+use models::{Classifier, Runtime};
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
 use tokio::sync::Notify;
 
@@ -106,10 +106,15 @@ impl Service {
     pub(crate) fn start(node: Node, onnxruntime: Option<&Path>) -> Result<Self> {
         ingest::init()?;
         let runtime = Runtime::load(onnxruntime)?;
+        let open = |second: &PathBuf| Classifier::open(&runtime, second, node.model_threads);
+        let second = node.second.as_ref().map(open).transpose()?;
         let (watcher, detector) = Watcher::open(runtime, &node.manifest, node.model_threads)?;
         let platform = platform::Platform::start(&node)?;
         let reporter = platform.reporter();
         tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), "starting");
+        if let Some(second) = &second {
+            tracing::info!(model = second.name(), sha256 = second.sha256(), "judges what the model sees");
+        }
 
         let fleet = Fleet::new();
         let (tasks, tasks_out) = sync_channel(TASKS_MAX);
@@ -117,7 +122,7 @@ impl Service {
         let ended = Arc::new(Notify::new());
         let swap = watcher.swap();
         let detect = Detect {
-            eyes: Eyes::new(detector),
+            eyes: Eyes::new(detector, second),
             swap: Arc::clone(&swap),
             seats: Vec::new(),
             fleet: Arc::clone(&fleet),

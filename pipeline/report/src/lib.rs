@@ -47,7 +47,7 @@ pub use error::{ErrorClass, ReportError};
 pub use events::PostEvents;
 pub use hash::{NotSha256, Sha256Hex};
 pub use job::{CROP_GROWTH, Job, PreparedFinding, PreparedJob, Provenance, Shot, prepare};
-pub use mask::{BLOCK_PX_MIN, Masked, MaskedJpeg, mask};
+pub use mask::{BLOCK_PX_MIN, Masked, MaskedJpeg, mask, masks};
 pub use picture::{JPEG_QUALITY, Jpeg, Picture, PictureError, PixelRect};
 pub use post::{
     BACKOFF_FIRST, BACKOFF_MAX, COMPLAINT_PERIOD, CONCURRENCY, CONNECT_TIMEOUT, IDLE_LOOK, PostEvent,

@@ -71,6 +71,11 @@ pub fn mask(picture: &Picture, detections: &[Detection]) -> Result<Masked, Pictu
     Ok(Masked { picture: copy, regions })
 }
 
+/// Whether evidence hides a part of every box of the class.
+pub fn masks(class: Class) -> bool {
+    region_of(&Detection { class, score: 1.0, bounds: [0.0, 0.0, 1.0, 1.0].into() }).is_some()
+}
+
 /// Where a detection may show a face or a plate.
 fn region_of(detection: &Detection) -> Option<ImageBox> {
     let b = &detection.bounds;

@@ -105,3 +105,35 @@ fn a_control_point_that_disagrees_is_a_warning_that_names_it() {
         "{said}"
     );
 }
+
+#[test]
+fn a_second_model_that_cannot_judge_is_told() {
+    let node = NodeFolder::new();
+    let plain = std::fs::read_to_string(node.config()).unwrap();
+    let second = |place: &std::path::Path| {
+        let text = plain.replace("[model]\n", &format!("[model]\nsecond = '{}'\n", place.display()));
+        std::fs::write(node.config(), text).unwrap();
+        let (_, said) = check(&node, true);
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let told = report["errors"].as_array().unwrap().iter().filter(|error| error["key"] == "model.second");
+        told.map(|error| error["what"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let small = crate::street::root().join("models/tests/second/softmax");
+    assert_eq!(second(&small), [""; 0]);
+    let told = second(&crate::street::root().join("models/city-nano"));
+    assert!(told.len() == 1 && told[0].contains("is no model that judges boxes"), "{told:?}");
+
+    let other = tempfile::tempdir().unwrap();
+    for name in ["model.onnx", "LICENCE.txt"] {
+        std::fs::copy(small.join(name), other.path().join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(small.join("manifest.toml")).unwrap();
+    for (on, says) in
+        [("scaffold", "judges scaffold alone"), ("person", "judges person, which evidence masks")]
+    {
+        let text = text.replace("on = [\"garbage_bin\", \"bin_overflow\"]", &format!("on = [\"{on}\"]"));
+        std::fs::write(other.path().join("manifest.toml"), text).unwrap();
+        let told = second(other.path());
+        assert!(told.len() == 1 && told[0].contains(says), "{told:?}");
+    }
+}

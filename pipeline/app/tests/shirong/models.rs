@@ -224,6 +224,37 @@ fn the_list_tells_good_and_broken_models_and_which_is_in_use() {
 }
 
 #[test]
+fn a_second_model_is_listed_marked_and_checked_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_model(&folder.path().join("models/one"));
+    let judge = folder.path().join("models/judge");
+    fs::create_dir(&judge).unwrap();
+    for name in ["manifest.toml", "model.onnx", "LICENCE.txt"] {
+        fs::copy(root().join("models/tests/second/softmax").join(name), judge.join(name)).unwrap();
+    }
+    let node = "[model]\nmanifest = 'models/one/manifest.toml'\nsecond = 'models/judge'\n";
+    fs::write(folder.path().join("shirong.toml"), node).unwrap();
+
+    let (code, said) = models(&["list"], folder.path());
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 3), "{said}");
+    assert!(lines[1].starts_with("* judge") && lines[2].starts_with("* one"), "{said}");
+    let words: Vec<&str> = lines[1].split_whitespace().collect();
+    assert_eq!(words[2..6], ["small-softmax", "classifier", "48x64", "cpu"], "{said}");
+    assert_eq!((words[6], words.last()), ("2", Some(&"well")), "drop is no class: {said}");
+
+    let (code, said) = models(&["check", "models/judge"], folder.path());
+    assert!(code == Some(0) && said.contains("well, on ONNX Runtime"), "{said}");
+    let manifest = judge.join("manifest.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("margin = 0.1", "margin = 7").replace("= \"drop\"", "= \"gone\""))
+        .unwrap();
+    let (code, said) = models(&["check", "models/judge"], folder.path());
+    assert!(code == Some(1) && said.contains("margin: 7 is out of range"), "{said}");
+    assert!(said.contains("becomes.no_bin: \"gone\" is not known"), "{said}");
+}
+
+#[test]
 fn a_check_tells_what_it_found_as_json_too() {
     let folder = tempfile::tempdir().unwrap();
     copy_model(&folder.path().join("one"));
