@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime lint floors build train-smoke
+.PHONY: help demo test setup runtime runtime-openvino lint floors build train-smoke
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -18,6 +18,10 @@ setup:
 
 runtime:
 	@deploy/onnxruntime.sh
+
+runtime-openvino:
+	@deploy/onnxruntime.sh openvino
+	@echo 'export SHIRONG_ONNXRUNTIME=$(CURDIR)/.runtime/onnxruntime-openvino/libonnxruntime.so   # then provider = "openvino_bf16"'
 
 build: setup runtime
 	cargo build --release --locked --bin shirong
