@@ -101,6 +101,17 @@ impl Table {
                 problem("is neither UTF-8, UTF-16 nor GB 18030".to_owned(), "save it as CSV UTF-8")
             })?;
             let (delimiter, rows) = csv_rows(&text);
+            if let Some(last) = rows.last().filter(|row| swallows(row) && text.matches('"').count() % 2 == 1)
+            {
+                return Err(RowProblem {
+                    row: Some(last.number),
+                    ..problem(
+                        "opens a quotation mark that never closes, and takes all that follows for one cell"
+                            .to_owned(),
+                        "close it, or write \"\" for a quotation mark that is meant",
+                    )
+                });
+            }
             (format!("CSV, {encoding}, {delimiter}"), rows)
         };
         rows.retain(|row| row.cells.iter().any(|cell| !cell.is_empty()));
@@ -130,6 +141,11 @@ fn decoded(bytes: &[u8]) -> Option<(&'static str, String)> {
     }
     let text = GB18030.decode_without_bom_handling_and_without_replacement(bytes)?;
     Some(("GB 18030 (it is not UTF-8)", text.into_owned()))
+}
+
+/// Whether a cell of the row runs over several lines.
+fn swallows(row: &Row) -> bool {
+    row.cells.iter().any(|cell| cell.contains('\n'))
 }
 
 /// Rows by the delimiter that the first lines have most of.
@@ -188,7 +204,8 @@ fn text_of(cell: &Data) -> String {
             }
         }
         Data::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => format!("{}", *number as i64),
-        Data::Empty => String::new(),
+        // A formula that failed is no value; where one is wanted, its absence is told.
+        Data::Empty | Data::Error(_) => String::new(),
         other => other.to_string().trim().to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 //! In: the text of a permits file, the catalogue. Out: checked [`Permit`]s, or every mistake of the file at
 //! once. Never: the name of a person: a permit knows its holder by a number.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::calendar::{Calendar, Day, read_day};
@@ -95,8 +96,7 @@ impl Permit {
     pub fn allows(&self, standard_ref: &str, code: &str, at: Timestamp, offset_minutes: i32) -> bool {
         self.standard_ref == standard_ref
             && self.matters.iter().any(|own| own == code)
-            && (self.from..=self.until).contains(&Day::of(at, offset_minutes))
-            && self.hours.holds(at, offset_minutes)
+            && self.hours.holds_on(at, offset_minutes, |day| (self.from..=self.until).contains(&day))
     }
 
     /// The same permit with work days and rest days of a calendar.
@@ -127,6 +127,24 @@ impl Camera {
 /// Keys under which offices write names and telephones of people; a permit has none.
 const PRIVATE_KEYS: [&str; 5] = ["name", "holder_name", "phone", "mobile", "id_card"];
 
+/// What to write as a holder.
+pub(crate) const HOLDER_MEND: &str = "write the holder's number in the city's register, like \"H-0001\"";
+
+/// Why a text that should be a number in a register tells who somebody is: an identity card's number, a mobile
+/// phone's, or no number at all, as a name has none.
+pub(crate) fn tells_who(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let identity = text.len() == 18 && digits >= 17 && (digits == 18 || text.ends_with(['X', 'x']));
+    let mobile = text.len() == 11 && digits == 11 && text.starts_with('1');
+    match () {
+        () if identity => Some("looks like the number of an identity card".to_owned()),
+        () if mobile => Some("looks like somebody's mobile phone".to_owned()),
+        () if digits == 0 => Some(format!("`{text}` has no digit; is it a name?")),
+        () => None,
+    }
+}
+
 /// Reads a permits file; `file` names it in messages.
 ///
 /// # Errors
@@ -135,6 +153,7 @@ pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Vec<Permit
     let mut source = Source::new(file, text);
     let mut root = source.root();
     root.text(&mut source, "note");
+    let mut numbers = BTreeSet::new();
     let mut permits: Vec<Permit> = Vec::new();
     for mut section in root.sections(&mut source, "permit") {
         let at = section.at_key("number");
@@ -147,7 +166,7 @@ pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Vec<Permit
         }
         section.finish(&mut source);
         let Some(permit) = permit else { continue };
-        if permits.iter().any(|known| known.number == permit.number) {
+        if !numbers.insert(permit.number.clone()) {
             let what = format!("`{}` is used twice", permit.number);
             source.problem(&at, what, "give each permit its own number, or join its matters and hours");
         }
@@ -164,6 +183,9 @@ fn read_permit<'t>(
 ) -> Option<Permit> {
     let number = section.text_required(source, "number", "write number = \"371329-2026-0012\"");
     let holder = section.text_required(source, "holder", "write the holder's number, never a name");
+    if let Some(what) = holder.as_deref().and_then(tells_who) {
+        source.problem(&section.at_key("holder"), what, HOLDER_MEND);
+    }
     let standard = section.text(source, "standard").unwrap_or_else(|| GBT_47678_5.to_owned());
     let matters = read_matters(source, section, &standard, catalogue);
     let place = read_place(source, section);
@@ -227,6 +249,30 @@ fn read_place<'t>(source: &mut Source<'t>, section: &mut Section<'t>) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_night_belongs_to_the_day_before_its_midnight() {
+        let text = "[[permit]]\nnumber = 'EX-1'\nholder = 'H-1'\nmatters = ['09006']\nzone = 'market'\n\
+                    hours = ['18:00-02:00']\nfrom = '2026-06-01'\nuntil = '2026-06-30'\n";
+        let permits = parse("p.toml", text, &Catalogue::builtin()).unwrap();
+        let at = |local: &str| {
+            let utc = Timestamp::from_millis(local.parse::<Timestamp>().unwrap().as_millis() - 8 * 3_600_000);
+            permits[0].allows(GBT_47678_5, "09006", utc, 480)
+        };
+        // The last night ends on the morning after the last day; the first begins with the first evening.
+        assert!(at("2026-06-30T23:00:00Z") && at("2026-07-01T01:00:00Z") && at("2026-06-01T18:00:00Z"));
+        assert!(!at("2026-06-01T01:00:00Z") && !at("2026-07-01T18:30:00Z") && !at("2026-07-02T01:00:00Z"));
+    }
+
+    #[test]
+    fn a_holder_is_a_number_in_a_register_and_nobody() {
+        for told in ["张三", "37132919900101123X", "371329199001011234", "13800000000"] {
+            assert!(tells_who(told).is_some(), "{told}");
+        }
+        for number in ["H-0001", "000123", "临沭-摊-17", "371329-2026-0012"] {
+            assert_eq!(tells_who(number), None);
+        }
+    }
 
     #[test]
     fn an_area_holds_what_lies_in_it() {

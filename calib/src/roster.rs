@@ -3,6 +3,8 @@
 //! In: the text of a roster file. Out: checked [`Post`]s, or every mistake of the file at once. Never: the name
 //! of a person; a channel is a terminal, a duty line or a seat of a desk.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Problem, Section, Source};
 
 /// A duty at a cell of the responsibility grid.
@@ -78,13 +80,15 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Post>, Vec<Problem>> {
     let mut source = Source::new(file, text);
     let mut root = source.root();
     root.text(&mut source, "note");
+    let mut seen = BTreeSet::new();
     let mut posts: Vec<Post> = Vec::new();
     for mut section in root.sections(&mut source, "post") {
         let at = section.at();
         let post = read_post(&mut source, &mut section);
         section.finish(&mut source);
         let Some(post) = post else { continue };
-        if posts.contains(&post) {
+        let channel = post.channel.to_string();
+        if !seen.insert((post.grid.clone(), post.role.clone(), post.department.clone(), channel)) {
             source.problem(
                 &at,
                 format!("the same {} of {} twice", post.role, post.grid),

@@ -58,14 +58,20 @@ impl Schedule {
 
     /// Whether it holds at `at` by a local clock `offset_minutes` ahead of UTC.
     pub fn holds(&self, at: Timestamp, offset_minutes: i32) -> bool {
+        self.holds_on(at, offset_minutes, |_| true)
+    }
+
+    /// Whether a window holds at `at` that began on a day that `of_day` takes: a night belongs to the day before
+    /// its midnight.
+    pub fn holds_on(&self, at: Timestamp, offset_minutes: i32, of_day: impl Fn(Day) -> bool) -> bool {
         let (minute, _) = at.local_minute_and_weekday(offset_minutes);
         let day = Day::of(at, offset_minutes);
+        let began = |w: &Window, day: Day| self.is_on(w.days, day) && of_day(day);
         self.windows.iter().any(|w| {
             if w.from_minute <= w.to_minute {
-                (w.from_minute..w.to_minute).contains(&minute) && self.is_on(w.days, day)
+                (w.from_minute..w.to_minute).contains(&minute) && began(w, day)
             } else {
-                (minute >= w.from_minute && self.is_on(w.days, day))
-                    || (minute < w.to_minute && self.is_on(w.days, day.plus(-1)))
+                (minute >= w.from_minute && began(w, day)) || (minute < w.to_minute && began(w, day.plus(-1)))
             }
         })
     }

@@ -22,7 +22,7 @@ pub(super) fn cells(
     kind: LayerKind,
 ) -> Result<Vec<Cell>, Vec<GridError>> {
     let mut faults = Faults { file, found: Vec::new() };
-    if let Some(prj) = prj.map(str::trim).filter(|prj| !prj.is_empty() && !prj.starts_with("GEOGCS")) {
+    if let Some(prj) = prj.map(str::trim).filter(|prj| !prj.is_empty() && !is_cgcs2000(prj)) {
         let name = prj.split('"').nth(1).unwrap_or(prj);
         faults.add("prj", GridFault::Crs(name.chars().take(60).collect()));
     }
@@ -41,6 +41,23 @@ pub(super) fn cells(
         json!({ "type": "Feature", "properties": properties, "geometry": geometry(shape) })
     });
     checked(features.collect(), kind, faults)
+}
+
+/// Whether a `.prj` means degrees of CGCS2000, or of WGS 84, which is the same within centimetres. Older systems
+/// (Beijing 1954, Xian 1980) lie tens of metres off.
+fn is_cgcs2000(prj: &str) -> bool {
+    let name = prj.to_ascii_uppercase();
+    let known = [
+        "CGCS2000",
+        "CGCS_2000",
+        "CHINA_2000",
+        "CHINA_GEODETIC_COORDINATE_SYSTEM_2000",
+        "WGS_1984",
+        "WGS84",
+        "WGS 84",
+    ];
+    (name.starts_with("GEOGCS") || name.starts_with("GEOGCRS"))
+        && known.iter().any(|known| name.contains(known))
 }
 
 /// Field names of a `.dbf` are capitals by custom and at most ten characters long; the two that matter are
@@ -167,7 +184,14 @@ mod tests {
         let codes = ["371329001001001", "371329001001002"];
         for encoding in [encoding_rs::UTF_8, encoding_rs::GB18030] {
             let dbf = dbf(&codes, encoding);
-            let layer = GridLayer::parse_shapefile("u.shp", &shp, &dbf, Some("GEOGCS[\"x\"]"), UNIT).unwrap();
+            let layer = GridLayer::parse_shapefile(
+                "u.shp",
+                &shp,
+                &dbf,
+                Some("GEOGCS[\"GCS_China_Geodetic_Coordinate_System_2000\"]"),
+                UNIT,
+            )
+            .unwrap();
             let at = |lon, lat| layer.lookup(LonLat::new(lon, lat)).map(|cell| cell.code.as_str());
             assert_eq!((at(118.0001, 34.0005), at(118.0015, 34.0005)), (Some(codes[0]), Some(codes[1])));
             assert_eq!(at(118.0005, 34.0005), None, "the hole");
@@ -188,5 +212,11 @@ mod tests {
         assert!(both[0].contains("CGCS2000_3_Degree_GK_CM_117E"), "{both:?}");
         assert!(both[1].contains("1 shapes and 2 records"), "{both:?}");
         assert_eq!(told(b"no shapes", b"no records").len(), 3, "crs, shp, dbf");
+        // Degrees, but of systems tens of metres off.
+        for old in ["GCS_Xian_1980", "GCS_Beijing_1954"] {
+            let prj = format!("GEOGCS[\"{old}\"]");
+            let errors = GridLayer::parse_shapefile("u.shp", &one, &dbf, Some(&prj), UNIT).unwrap_err();
+            assert!(errors[0].to_string().contains(old), "{errors:?}");
+        }
     }
 }

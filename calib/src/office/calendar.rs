@@ -20,7 +20,8 @@ const COLUMNS: [Column; 4] = [
 ];
 
 const HOLIDAY: [&str; 7] = ["休", "放假", "假", "休息", "节假日", "holiday", "off"];
-const MAKE_UP: [&str; 8] = ["班", "上班", "调休", "补班", "调休上班", "workday", "work", "make-up"];
+// Not 调休 alone: some offices mean the day off by it, some the day worked.
+const MAKE_UP: [&str; 7] = ["班", "上班", "补班", "调休上班", "workday", "work", "make-up"];
 
 /// Reads a table of days.
 ///

@@ -40,14 +40,21 @@ pub(super) fn hours(text: &str) -> Result<Vec<String>, String> {
     let text = text.replace('～', "-");
     let text = half_width(&text).replace(['~', '—', '–', '至'], "-").replace("--", "-");
     let mut windows = Vec::new();
+    // Days stand before the first of the windows that they are for.
+    let mut on = String::new();
     for part in text.split([',', ';', '、', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
-        if ["全天", "24小时", "00:00-24:00", "0:00-24:00", "always"].contains(&part) {
-            return Ok(vec!["00:00-24:00".to_owned()]);
-        }
         let part = part.replace("工作日", "work_days ").replace("休息日", "rest_days ");
+        let part = part.replace(" -", "-").replace("- ", "-");
         let (days, window) = part.trim().rsplit_once(' ').unwrap_or(("", part.trim()));
-        let padded: Vec<String> = window.split('-').map(|time| padded(time.trim())).collect();
-        let window = format!("{} {}", days.trim(), padded.join("-")).trim().to_owned();
+        if !days.is_empty() {
+            days.trim().clone_into(&mut on);
+        }
+        let days = on.as_str();
+        let window = match window.trim() {
+            "全天" | "24小时" | "always" => "00:00-24:00".to_owned(),
+            window => window.split('-').map(|time| padded(time.trim())).collect::<Vec<_>>().join("-"),
+        };
+        let window = format!("{days} {window}").trim().to_owned();
         window.parse::<Window>().map_err(|_| part.trim().to_owned())?;
         windows.push(window);
     }

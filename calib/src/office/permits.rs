@@ -6,7 +6,7 @@ use super::cell::{day, hours, list, matters, polygon, quoted};
 use super::columns::{Column, Sheet};
 use super::{Import, Row, RowProblem, Table};
 use crate::matter::Catalogue;
-use crate::permit::Area;
+use crate::permit::{Area, HOLDER_MEND, tells_who};
 
 const COLUMNS: [Column; 9] = [
     Column {
@@ -93,7 +93,10 @@ pub fn permits(table: &Table, catalogue: &Catalogue) -> Result<Import, Vec<RowPr
 
 fn permit<'t>(sheet: &mut Sheet<'t>, row: &'t Row, catalogue: &Catalogue) -> Option<String> {
     let number = sheet.required(row, "number", "write the permit's number");
-    let holder = sheet.required(row, "holder", "write the holder's number in the register, never a name");
+    let holder = sheet.required(row, "holder", HOLDER_MEND);
+    if let Some(what) = holder.and_then(tells_who) {
+        sheet.problem(row, "holder", what, HOLDER_MEND);
+    }
     let codes = sheet.required(row, "matters", "write a matter's code or name: 09006 or 占道经营");
     let codes = codes.and_then(|text| {
         matters(text, catalogue).map_err(|(what, mend)| sheet.problem(row, "matters", what, mend)).ok()

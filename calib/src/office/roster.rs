@@ -1,5 +1,7 @@
 //! A table of duties into a roster file.
 
+use std::collections::BTreeSet;
+
 use super::cell::quoted;
 use super::columns::{Column, Sheet};
 use super::{Import, Row, RowProblem, Table};
@@ -33,7 +35,7 @@ const COLUMNS: [Column; 6] = [
 pub fn roster(table: &Table) -> Result<Import, Vec<RowProblem>> {
     let mut sheet = Sheet::of(table, &COLUMNS)?;
     let mut toml = String::from("# Written by `shirong import roster`. Roles and channels, never people.\n");
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
     for row in sheet.rows() {
         let before = sheet.problems.len();
         let Some(text) = post(&mut sheet, row) else { continue };
@@ -42,7 +44,7 @@ pub fn roster(table: &Table) -> Result<Import, Vec<RowProblem>> {
         }
         if sheet.is_clean_since(before) {
             toml.push_str(&text);
-            seen.push(text);
+            seen.insert(text);
         }
     }
     Ok(Import { toml, kept: seen.len(), notes: sheet.notes, problems: sheet.problems })

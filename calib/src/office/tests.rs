@@ -122,7 +122,7 @@ fn tables_without_their_columns_are_refused() {
 #[test]
 fn a_calendar_comes_from_days_and_runs() {
     let text =
-        "日期,结束日期,类型,名称\n2026-10-01,2026-10-07,休,国庆节\n2026/9/20,,班,\n2026-10-10,,调休,\n";
+        "日期,结束日期,类型,名称\n2026-10-01,2026-10-07,休,国庆节\n2026/9/20,,班,\n2026-10-10,,调休上班,\n";
     let import = calendar(&table(text.as_bytes())).unwrap();
     assert_eq!((import.kept, &import.problems), (3, &vec![]));
     let read = Calendar::parse("o", &import.toml).unwrap();
@@ -131,10 +131,10 @@ fn a_calendar_comes_from_days_and_runs() {
     let days = "date,type,name\n2026-05-01,holiday,a\n2026-05-02,holiday,a\n2026-06-19,holiday,b\n";
     let import = calendar(&table(days.as_bytes())).unwrap();
     assert_eq!(import.toml.matches("[[holiday]]").count(), 2, "{}", import.toml);
-    let bad = "日期,类型\n2026-10-01,休\n2026-10-01,休\n2026-07-01,班\n2026-13-01,休\n2026-10-03,?\n";
+    let bad = "日期,类型\n2026-10-01,休\n2026-10-01,休\n2026-07-01,班\n2026-13-01,休\n2026-10-03,?\n2026-10-04,调休\n";
     let import = calendar(&table(bad.as_bytes())).unwrap();
     let rows: Vec<usize> = import.problems.iter().map(|p| p.row.unwrap()).collect();
-    assert_eq!((rows, import.kept), (vec![3, 4, 5, 6], 1), "{:#?}", import.problems);
+    assert_eq!((rows, import.kept), (vec![3, 4, 5, 6, 7], 1), "{:#?}", import.problems);
     assert!(Calendar::parse("o", &import.toml).is_ok());
 }
 
@@ -155,4 +155,23 @@ fn a_roster_comes_from_channels_terminals_or_telephones() {
         import.problems.iter().map(|p| (p.row.unwrap(), p.column.as_str())).collect();
     assert_eq!(told, [(5, "网格编码"), (6, "联系渠道"), (7, "网格编码"), (7, "联系渠道")]);
     assert!(!import.toml.contains('丙'));
+}
+
+#[test]
+fn a_quotation_mark_that_never_closes_takes_no_row_with_it() {
+    let text = "网格编码,角色,责任单位,联系渠道,备注\nEX-1,网格长,一中队,seat:12,\"20寸\nEX-2,街长,一中队,seat:13,\n";
+    let problem = Table::read("r.csv", text.as_bytes()).unwrap_err();
+    assert_eq!(problem.row, Some(2));
+    assert!(problem.what.contains("never closes") && problem.mend.contains("close it"), "{problem}");
+    // One in the middle of a cell is a sign like any other.
+    let inch = text.replace("\"20寸", "20\" 寸");
+    assert_eq!(roster(&table(inch.as_bytes())).unwrap().kept, 2);
+}
+
+#[test]
+fn days_stand_for_every_window_that_follows_them() {
+    let read = |text| super::cell::hours(text).unwrap();
+    assert_eq!(read("工作日 7:00-9:00、17:00-19:00"), ["work_days 07:00-09:00", "work_days 17:00-19:00"]);
+    assert_eq!(read("工作日 7:00 - 9:00；休息日 全天"), ["work_days 07:00-09:00", "rest_days 00:00-24:00"]);
+    assert_eq!(read("全天"), ["00:00-24:00"]);
 }

@@ -195,6 +195,25 @@ fn writing_keeps_what_a_person_wrote_and_is_read_back() {
 }
 
 #[test]
+fn corrected_places_of_the_same_pixels_are_written() {
+    let (before, map) = solved(CAMERA, None);
+    let text = write(CAMERA, None, &before.setup, &before.points, &map).unwrap();
+    let mut points = before.points.clone();
+    for point in &mut points {
+        point.control.lon_lat.lon += 0.005;
+        point.source = None;
+    }
+    let controls: Vec<_> = points.iter().map(|point| point.control).collect();
+    let moved = GroundMap::solve(&controls, &before.setup).unwrap();
+    let text = write(&text, None, &before.setup, &points, &moved).unwrap();
+    let after = written("corner.toml", &text, None).unwrap().unwrap();
+    for (wrote, given) in after.points.iter().zip(&points) {
+        assert!(wrote.control.lon_lat.distance_m(given.control.lon_lat) < 1e-3, "{text}");
+    }
+    GroundMap::restore(&after.controls(), after.solved.as_ref().unwrap()).unwrap();
+}
+
+#[test]
 fn a_preset_has_a_calibration_of_its_own() {
     let (before, map) = solved(CAMERA, None);
     let straight = Setup { lens: LensWanted::Straight, range_m: Some(80.0), ..before.setup };

@@ -88,14 +88,18 @@ fn write_points(calibration: &mut Table, points: &[SurveyPoint], map: &GroundMap
         }
         if !same {
             set(table, "pixel", numbers(&<[f64; 2]>::from(point.control.pixel), 3));
-            // Nine decimals of a degree are a tenth of a millimetre.
-            set(table, "lonlat", numbers(&<[f64; 2]>::from(point.control.lon_lat), 9));
-            if let Some(origin) = &point.source {
+        }
+        // Nine decimals of a degree are a tenth of a millimetre. Written also where the pixels are the same: a
+        // corrected place, or the same numbers in another system, is what the solution below was made of.
+        set(table, "lonlat", numbers(&<[f64; 2]>::from(point.control.lon_lat), 9));
+        match &point.source {
+            Some(origin) => {
                 let mut inline = InlineTable::new();
                 inline.insert("crs", origin.crs.as_str().into());
                 inline.insert("at", numbers(&origin.at, 9));
                 set(table, "source", inline.into());
             }
+            None => drop(table.remove("source")),
         }
         match map.residuals_px()[index] {
             residual if residual.is_finite() => set(table, "residual_px", rounded(residual, 3).into()),

@@ -200,8 +200,10 @@ fn survey(
 
 fn image_size(text: &str) -> Result<[f64; 2]> {
     let sides = text.split_once(['x', 'X', '×']).map(|(w, h)| (w.trim().parse(), h.trim().parse()));
+    let (least, most) = survey::IMAGE_SIDE_RANGE;
+    let fits = |side: f64| (least..=most).contains(&side);
     match sides {
-        Some((Ok(width), Ok(height))) => Ok([width, height]),
+        Some((Ok(width), Ok(height))) if fits(width) && fits(height) => Ok([width, height]),
         _ => bail!("--image-size {text} is no size; write it like 1920x1080"),
     }
 }

@@ -137,21 +137,29 @@ impl Fleet {
     pub(crate) fn change(self: &Arc<Self>, id: &CameraId, entry: Arc<CameraEntry>) -> Result<bool> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
-        self.tell(camera, News::Changed(Arc::clone(&entry)));
         let mut streams = lock(&self.streams);
         if let Some(stream) = &mut streams[camera]
             && stream.config == config
         {
-            stream.entry = entry;
+            stream.entry = Arc::clone(&entry);
+            drop(streams);
+            self.tell(camera, News::Changed(entry));
             return Ok(false);
         }
         let before = streams[camera].take();
         drop(streams);
-        if let Some(before) = before {
-            before.camera.stop();
-        }
-        let stream = self.start(camera, config, entry)?;
-        lock(&self.streams)[camera] = Some(stream);
+        let before = before.map(|Stream { camera, entry, config }| {
+            camera.stop();
+            (config, entry)
+        });
+        // After the stop: what the old stream sent is judged by the old file.
+        self.tell(camera, News::Changed(Arc::clone(&entry)));
+        let stream = self.start(camera, config, entry).or_else(|error| {
+            let (config, entry) = before.ok_or(error)?;
+            self.tell(camera, News::Changed(Arc::clone(&entry)));
+            self.start(camera, config, entry)
+        });
+        lock(&self.streams)[camera] = Some(stream?);
         Ok(true)
     }
 

@@ -19,7 +19,7 @@ use calib::papers::{Faults, Found, Papers};
 use logic::look::CameraId;
 use sha2::{Digest, Sha256};
 
-use crate::eyes;
+use crate::{eyes, source};
 
 /// Where the embedded desk listens when its file says nothing.
 pub(crate) const DESK_LISTEN: &str = "127.0.0.1:8642";
@@ -54,6 +54,8 @@ pub(crate) struct Node {
     pub cameras: BTreeMap<CameraId, CameraEntry>,
     /// What the city has on paper.
     pub papers: Papers,
+    /// Every file that was asked for.
+    pub files: Vec<PathBuf>,
     /// What must be mended and keeps no service from starting: `check` refuses it, `run` tells it.
     pub doubts: Vec<Problem>,
 }
@@ -133,6 +135,9 @@ pub(crate) fn take_in(file: &Path) -> Reading {
         Err(problem) => reading.errors.push(problem),
     }
     reading.files = asked.0.into_inner();
+    if let Some(node) = &mut reading.node {
+        node.files.clone_from(&reading.files);
+    }
     reading
 }
 
@@ -147,7 +152,9 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let ModelTable { manifest, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
-    let sound = reading.errors.is_empty();
+    // Whether a model can be used is the matter of whoever opens it, not of the cameras.
+    let of_model = |problem: &Problem| matches!(problem.key.as_str(), "model.manifest" | "model.second");
+    let sound = reading.errors.iter().all(of_model);
 
     let cameras_folder = folder.join(cameras.as_deref().unwrap_or("cameras"));
     let files = camera_files(&cameras_folder, asked, &mut faults.errors);
@@ -184,6 +191,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             health,
             cameras,
             papers,
+            files: Vec::new(),
             doubts: Vec::new(),
         });
     }
@@ -196,6 +204,12 @@ pub(crate) struct Asked(RefCell<Vec<PathBuf>>);
 impl Asked {
     fn note(&self, path: &Path) {
         self.0.borrow_mut().push(path.to_path_buf());
+    }
+
+    /// A manifest, or the folder that holds it.
+    fn note_manifest(&self, path: &Path) {
+        let in_folder = path.join(models::manifest::FILE_NAME);
+        self.note(if path.is_dir() { &in_folder } else { path });
     }
 }
 
@@ -234,7 +248,7 @@ fn read_tables<'t>(
         (name, data, cameras)
     });
     let (name, data, cameras) = name.unwrap_or_default();
-    let model = read_model(source, root, folder);
+    let model = read_model(source, root, folder, asked);
     let papers = Papers::read(source, root, &|path| found(folder, path, asked), faults);
     // Camera files lie in another folder: what they inherit starts from this one's.
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -255,8 +269,8 @@ pub(crate) fn schema() -> serde_json::Value {
     calib::schema::node(&source.into_asked())
 }
 
-/// A mistake in what many cameras inherit is one mistake.
-fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
+/// Each problem once: a mistake in what many cameras inherit is one mistake.
+pub(crate) fn told_once(problems: Vec<Problem>) -> Vec<Problem> {
     let mut once: Vec<Problem> = Vec::new();
     for problem in problems {
         if !once.contains(&problem) {
@@ -276,7 +290,12 @@ fn found(folder: &Path, path: &str, asked: &Asked) -> Found {
     }
 }
 
-fn read_model<'t>(source: &mut Source<'t>, root: &mut Section<'t>, folder: &Path) -> ModelTable {
+fn read_model<'t>(
+    source: &mut Source<'t>,
+    root: &mut Section<'t>,
+    folder: &Path,
+    asked: &Asked,
+) -> ModelTable {
     let none = ModelTable { manifest: None, second: None, threads: MODEL_THREADS, batch: MODEL_BATCH_MAX };
     let mend = "write [model] and under it manifest = \"models/city-nano/manifest.toml\"";
     if !root.has("model") {
@@ -288,6 +307,7 @@ fn read_model<'t>(source: &mut Source<'t>, root: &mut Section<'t>, folder: &Path
     };
     let manifest = section.text_required(source, "manifest", mend).map(|path| folder.join(path));
     let detector = manifest.as_ref().and_then(|path| {
+        asked.note_manifest(path);
         let mend = "name a model's manifest.toml; `shirong models check FILE` says what a manifest needs";
         let told = |error: models::ModelError| {
             source.problem(&section.at_key("manifest"), error.to_string(), mend);
@@ -295,6 +315,9 @@ fn read_model<'t>(source: &mut Source<'t>, root: &mut Section<'t>, folder: &Path
         models::Manifest::load(path).map_err(told).ok()
     });
     let second = section.text(source, "second").map(|path| folder.join(path));
+    if let Some(path) = &second {
+        asked.note_manifest(path);
+    }
     if let Some(path) = &second
         && let Some((what, mend)) = second_fault(path, detector.as_ref())
     {
@@ -406,8 +429,19 @@ fn camera_files(folder: &Path, asked: &Asked, errors: &mut Vec<Problem>) -> Vec<
             return Vec::new();
         }
     };
-    let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "toml"));
+    let listed: std::io::Result<Vec<PathBuf>> = entries.map(|entry| Ok(entry?.path())).collect();
+    let mut files = match listed {
+        Ok(files) => files,
+        // Half a list must not pass for cameras that have left.
+        Err(error) => {
+            errors.push(file_problem(&shown, "", &error.to_string(), "see that the folder can be read"));
+            return Vec::new();
+        }
+    };
+    // Names that begin with a dot are editors' locks and drafts.
+    let is_hidden =
+        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    files.retain(|path| path.extension().is_some_and(|e| e == "toml") && !is_hidden(path));
     files.sort();
     if files.is_empty() {
         let mend = "put one TOML file a camera into it, for instance footway-east.toml";
@@ -502,8 +536,11 @@ fn read_camera(
         }
         None => Arc::clone(&papers.grids),
     };
-    if let Some(stream) = camera.as_ref().map(|camera| &camera.stream)
-        && let Some(place) = &stream.password
+    let password = camera.as_ref().and_then(|camera| camera.stream.password.as_ref());
+    if let Some(PasswordPlace::File(path)) = password {
+        asked.note(&folder.join(path));
+    }
+    if let Some(place) = password
         && let Err(error) = secret(place, &folder)
     {
         let key = if matches!(place, PasswordPlace::Env(_)) { "password_env" } else { "password_file" };
@@ -513,10 +550,16 @@ fn read_camera(
     match camera {
         Some(camera) if problems.is_empty() => {
             let sha256 = hex(&Sha256::digest(text.as_bytes()));
-            Ok((
-                CameraId::new(stem),
-                CameraEntry { camera: Arc::new(camera), sha256, grids, folder, file: path.to_path_buf() },
-            ))
+            let id = CameraId::new(stem);
+            let entry =
+                CameraEntry { camera: Arc::new(camera), sha256, grids, folder, file: path.to_path_buf() };
+            match source::config(&id, &entry) {
+                Ok(_) => Ok((id, entry)),
+                Err(error) => {
+                    let mend = "write it like rtsp://192.0.2.10:554/stream, or the path of a clip";
+                    Err(vec![file_problem(&shown, "stream.url", &format!("{error:#}"), mend)])
+                }
+            }
         }
         _ => Err(problems),
     }

@@ -9,6 +9,7 @@
 //! and waits for the next start.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,9 @@ use crate::fleet::Fleet;
 use crate::node::{self, CameraEntry, Node, Reading};
 use crate::platform::Memory;
 use crate::stamps::{POLL_EVERY, Stamp, Stamps, stamps};
+
+/// Looks after which what failed for a passing reason is tried again: half a minute.
+const AGAIN_LOOKS: u32 = 15;
 
 /// What became of the latest edits.
 #[derive(Default)]
@@ -65,6 +69,10 @@ pub(crate) struct Reload {
     changing: Option<Stamps>,
     /// Every file that was asked for at the last reading.
     files: Vec<PathBuf>,
+    /// Cameras that have not yet taken up what concerns them all.
+    owed: BTreeSet<CameraId>,
+    /// Looks until what failed for a passing reason is tried again.
+    again_in: Option<u32>,
 }
 
 /// Settings that a running service does not take up, by key.
@@ -89,13 +97,16 @@ impl Reload {
         applied.lock().doubts.clone_from(&node.doubts);
         Self {
             fixed: fixed(&node),
+            // An edit while everything was being started shows at the first reading here.
+            owed: node.cameras.into_keys().collect(),
+            files: node.files,
             file: node.file,
             fleet,
             memory,
             applied,
             read: None,
             changing: None,
-            files: Vec::new(),
+            again_in: None,
         }
     }
 
@@ -119,6 +130,12 @@ impl Reload {
 
     fn poll(&mut self) {
         let now = stamps(self.files.clone());
+        let again = self.again_in.take().map(|looks| looks.saturating_sub(1));
+        if again == Some(0) {
+            self.take_up();
+            return;
+        }
+        self.again_in = again;
         if self.read.as_ref() == Some(&now) {
             self.changing = None;
         } else if self.changing.as_ref() == Some(&now) {
@@ -128,35 +145,48 @@ impl Reload {
         }
     }
 
-    /// Reads the files as they are and takes up what differs.
+    /// Reads the files as they are and takes up what differs. Where one of them changed meanwhile, or one is met
+    /// for the first time, nothing is taken up before another look has found them all at rest.
     fn take_up(&mut self) {
+        let before = stamps(self.files.clone());
+        let Ok(reading) = catch_unwind(AssertUnwindSafe(|| node::take_in(&self.file))) else {
+            let file = self.file.display().to_string();
+            let what = "reading it, or a file that it names, met a bug; the lines before this one show where";
+            let mend = "take the latest edit back, and report this with the file";
+            self.tell(vec![problem(&file, "", what, mend)], Vec::new(), None);
+            return;
+        };
+        let known: BTreeSet<&PathBuf> = self.files.iter().collect();
+        let is_new = reading.files.iter().any(|file| !known.contains(file));
+        if is_new || stamps(self.files.clone()) != before {
+            self.files.extend(reading.files);
+            self.changing = Some(stamps(self.files.clone()));
+            return;
+        }
         self.changing = None;
-        let reading = node::take_in(&self.file);
-        // Stamped after the reading, but only once two looks agree is it read at all: an edit in between shows
-        // at the next look as another change, because the reading before it is compared, not trusted.
         let now = stamps(reading.files.clone());
-        let shared_changed = self.read.as_ref().is_some_and(|before| shared(before) != shared(&now));
+        if self.read.as_ref().is_some_and(|before| shared(before) != shared(&now)) {
+            self.owed.extend(self.fleet.entries().into_keys());
+        }
         self.files.clone_from(&reading.files);
         self.read = Some(now);
         let Reading { node, present, errors, doubts, .. } = reading;
         let mut refused = errors;
-        let mut waiting = Vec::new();
-        if let Some(node) = node {
-            for (key, value) in fixed(&node) {
-                if self.fixed.get(key) != Some(&value) {
-                    waiting.push(key.to_owned());
-                }
-            }
-            self.take_up_cameras(node.cameras, &present, shared_changed, &mut refused);
-        }
-        self.tell(refused, doubts, waiting);
+        let waiting = node.map(|node| {
+            let differs = |(key, value): (&'static str, String)| {
+                (self.fixed.get(key) != Some(&value)).then(|| key.to_owned())
+            };
+            let waiting = fixed(&node).into_iter().filter_map(differs).collect();
+            self.take_up_cameras(node.cameras, &present, &mut refused);
+            waiting
+        });
+        self.tell(node::told_once(refused), doubts, waiting);
     }
 
     fn take_up_cameras(
-        &self,
+        &mut self,
         cameras: BTreeMap<CameraId, CameraEntry>,
         present: &BTreeSet<CameraId>,
-        shared_changed: bool,
         refused: &mut Vec<Problem>,
     ) {
         let running = self.fleet.entries();
@@ -165,31 +195,37 @@ impl Reload {
             tracing::info!(camera = %id, "its file is gone; it is no longer watched");
         }
         for (id, entry) in cameras {
-            let file = entry.file.clone();
+            let file = entry.file.display().to_string();
             let outcome = match running.get(&id) {
-                Some(before) if before.sha256 == entry.sha256 && !shared_changed => continue,
-                Some(_) => self.fleet.change(&id, Arc::new(entry)).map(|anew| {
-                    tracing::info!(camera = %id, stream_anew = anew, "its file has changed and is taken up");
-                }),
+                Some(before) if before.sha256 == entry.sha256 && !self.owed.contains(&id) => continue,
+                Some(before) => {
+                    let edited = before.sha256 != entry.sha256;
+                    self.fleet.change(&id, Arc::new(entry)).map(|anew| {
+                        if edited || anew {
+                            tracing::info!(camera = %id, stream_anew = anew, "its file has changed and is taken up");
+                        }
+                    })
+                }
                 None => (self.memory.of(&id))
                     .and_then(|remembered| self.fleet.join(&id, Arc::new(entry), remembered))
                     .map(|()| tracing::info!(camera = %id, "a new camera is watched")),
             };
-            if let Err(error) = outcome {
-                refused.push(Problem {
-                    file: file.display().to_string(),
-                    key: "stream".to_owned(),
-                    line: None,
-                    what: format!("{error:#}"),
-                    mend: "mend the address or the password's place and save the file again".to_owned(),
-                });
+            match outcome {
+                Ok(()) => drop(self.owed.remove(&id)),
+                Err(error) => {
+                    let mend = "nothing, if it passes: it is tried again within a minute";
+                    refused.push(problem(&file, "", &format!("{error:#}"), mend));
+                    self.owed.insert(id);
+                    self.again_in = Some(AGAIN_LOOKS);
+                }
             }
         }
     }
 
     /// Tells in the log what was not told before, and keeps all of it for whoever asks.
-    fn tell(&self, refused: Vec<Problem>, doubts: Vec<Problem>, waiting: Vec<String>) {
+    fn tell(&self, refused: Vec<Problem>, doubts: Vec<Problem>, waiting: Option<Vec<String>>) {
         let mut report = self.applied.lock();
+        let waiting = waiting.unwrap_or_else(|| report.waiting.clone());
         for problem in refused.iter().filter(|problem| !report.refused.contains(problem)) {
             tracing::error!(
                 file = problem.file,
@@ -213,11 +249,23 @@ impl Reload {
     }
 }
 
+fn problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {
+    Problem {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        line: None,
+        what: what.to_owned(),
+        mend: mend.to_owned(),
+    }
+}
+
 /// What concerns more than one camera: everything but camera files and the folder they lie in.
 fn shared(stamps: &Stamps) -> Vec<&Stamp> {
     let folders: BTreeSet<&Path> =
         stamps.iter().filter(|(path, _)| path.is_dir()).map(|(p, _)| p.as_path()).collect();
-    let own =
-        |path: &Path| folders.contains(path) || path.parent().is_some_and(|parent| folders.contains(parent));
+    let is_camera = |path: &Path| {
+        path.extension().is_some_and(|e| e == "toml") && path.parent().is_some_and(|at| folders.contains(at))
+    };
+    let own = |path: &Path| folders.contains(path) || is_camera(path);
     stamps.iter().filter(|(path, _)| !own(path)).collect()
 }

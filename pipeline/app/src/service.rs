@@ -223,10 +223,10 @@ impl Service {
     /// Stops the sources first and drains the rest in order, to disk; the poster and the desk go on.
     pub(crate) fn finish(self) -> (Vec<CameraReport>, platform::Platform) {
         let reports = self.cameras();
-        self.stop.begin();
         // Before the cameras, so that none joins behind their back.
         drop(self.look_at_files);
         join("files", self.files);
+        self.stop.begin();
         self.fleet.stop();
         drop(self.look_at_model);
         // The detect thread drops its sender when it ends, which ends the evidence thread.
@@ -286,13 +286,15 @@ struct Seat {
     watch: Watch,
     /// Frame time at which the watch's state was last handed on.
     kept_at: Timestamp,
+    /// `false` once it has left. Its watch stays: what is on disk may be behind it when it comes back.
+    here: bool,
 }
 
 /// The detect thread: frames in, tasks out.
 struct Detect {
     eyes: Eyes,
     swap: Arc<Swap>,
-    /// By the camera's number; `None` where it has left.
+    /// By the camera's number; `None` before the first news of it.
     seats: Vec<Option<Seat>>,
     fleet: Arc<Fleet>,
     tasks: SyncSender<Task>,
@@ -309,7 +311,9 @@ impl Detect {
             if self.hear().is_err() {
                 return;
             }
-            batch.retain(|(camera, _)| self.seats.get(*camera).is_some_and(Option::is_some));
+            batch.retain(|(camera, _)| {
+                self.seats.get(*camera).is_some_and(|seat| seat.as_ref().is_some_and(|seat| seat.here))
+            });
             let viewed = batch.iter().filter_map(|(camera, frame)| Some((frame, (*camera, frame.view()?))));
             let (frames, views): (Vec<&Frame>, Vec<(usize, YuvView<'_>)>) = viewed.unzip();
             if frames.len() < batch.len() {
@@ -336,22 +340,22 @@ impl Detect {
             if self.seats.len() <= camera {
                 self.seats.resize_with(camera + 1, || None);
             }
+            let own = self.seats[camera].as_ref().map(|seat| seat.watch.state().clone());
             let (entry, remembered) = match news {
-                News::Joined(entry, remembered) => (entry, remembered),
-                News::Changed(entry) => {
-                    let before = self.seats[camera].as_ref();
-                    (entry, before.map(|seat| seat.watch.state().clone()).unwrap_or_default())
-                }
+                News::Joined(entry, remembered) => (entry, own.unwrap_or(remembered)),
+                News::Changed(entry) => (entry, own.unwrap_or_default()),
                 News::Left => {
                     self.keep(camera)?;
-                    self.seats[camera] = None;
+                    if let Some(seat) = &mut self.seats[camera] {
+                        seat.here = false;
+                    }
                     continue;
                 }
             };
             let lane = self.fleet.lane(camera);
             self.eyes.know(camera, &lane.id, &entry.camera);
             let watch = Watch::resume(Arc::clone(&entry.camera), remembered);
-            self.seats[camera] = Some(Seat { lane, entry, watch, kept_at: Timestamp::default() });
+            self.seats[camera] = Some(Seat { lane, entry, watch, kept_at: Timestamp::default(), here: true });
         }
         Ok(())
     }

@@ -40,5 +40,6 @@ fn location(entry: &CameraEntry) -> Result<SourceLocation> {
         .as_ref()
         .map(|user| Credentials { user: user.clone(), password: Secret::new(password.unwrap_or_default()) });
     let transport = if stream.over_udp { Transport::Udp } else { Transport::Tcp };
-    Ok(SourceLocation::Rtsp { url: stream.url.clone(), transport, credentials })
+    // Checked here and not only where the stream starts: by then the one before it has stopped.
+    Ok(SourceLocation::Rtsp { url: stream.url.clone(), transport, credentials }.checked()?)
 }

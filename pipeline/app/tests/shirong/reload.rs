@@ -98,22 +98,28 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
     }
     let (before, since) = (looked(), Instant::now());
 
-    // A rule's number, another stream, a mistake, a file that goes and one that comes.
+    // A rule's number, another stream, a mistake, an address that cannot be one, a file that goes and one that
+    // comes.
     told.camera(&ids[0], server.port(), &ids[0], "30");
     told.camera(&ids[1], server.port(), "other", "60");
     told.camera(&ids[2], server.port(), &ids[2], "'soon'");
+    let text = fs::read_to_string(told.node.folder.path().join(format!("cameras/{}.toml", ids[4]))).unwrap();
+    told.node.camera(&ids[4], &text.replace("rtsp://", "rtps://"));
     fs::remove_file(told.node.folder.path().join(format!("cameras/{}.toml", ids[3]))).unwrap();
     told.camera("late", server.port(), "late", "60");
     let said = told.wait_for("the edits are taken up", |said| {
-        refused(said).len() == 1
+        refused(said).len() == 2
             && said["cameras"]["watched"] == CAMERAS
             && said["cameras"]["live"] == CAMERAS
     });
     let problem = &refused(&said)[0];
     assert!(problem["file"].as_str().unwrap().ends_with(&format!("{}.toml", ids[2])), "{problem}");
     assert_eq!((&problem["key"], &said["status"]), (&"rule[0].dwell_secs".into(), &"degraded".into()));
+    let problem = &refused(&said)[1];
+    assert!(problem["file"].as_str().unwrap().ends_with(&format!("{}.toml", ids[4])), "{problem}");
+    assert_eq!(problem["key"], "stream.url");
     let metrics = told.get("/metrics").unwrap();
-    assert!(metrics.contains("\nshirong_configuration_files_refused 1\n"), "{metrics}");
+    assert!(metrics.contains("\nshirong_configuration_files_refused 2\n"), "{metrics}");
 
     // Six looks long, every camera that keeps its stream, the one with the bad file among them, misses none.
     std::thread::sleep(
@@ -130,6 +136,7 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
 
     // Mended, it is well again.
     told.camera(&ids[2], server.port(), &ids[2], "45");
+    told.camera(&ids[4], server.port(), &ids[4], "60");
     let said = told.wait_for("the mended file is taken up", |said| refused(said).is_empty());
     assert_eq!(said["status"], "ok");
 
