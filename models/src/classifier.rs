@@ -11,7 +11,7 @@ use calib::picture::YuvView;
 use logic::look::Detection;
 
 use crate::crops;
-use crate::detector::{BATCH_MAX, SCORE_SLACK, broken};
+use crate::detector::{SCORE_SLACK, broken};
 use crate::error::ModelError;
 use crate::family::best;
 use crate::golden;
@@ -29,7 +29,7 @@ const SUM_SLACK: f32 = 0.02;
 pub struct Classifier {
     manifest: ClassifierManifest,
     model: Model,
-    /// [`BATCH_MAX`] places or 1.
+    /// [`crate::detector::BATCH_MAX`] places or 1.
     tensor: Tensor,
 }
 
@@ -59,11 +59,7 @@ impl Classifier {
             unread: &manifest.unread,
         };
         let model = Model::open(runtime, plan, threads)?;
-        let places = match manifest.batch {
-            Batch::Static => 1,
-            Batch::Dynamic => BATCH_MAX,
-        };
-        let tensor = Tensor::new(&manifest.input, places);
+        let tensor = Tensor::new(&manifest.input, manifest.batch);
         let mut classifier = Self { manifest, model, tensor };
         classifier.warm_up()?;
         Ok(classifier)
@@ -90,7 +86,7 @@ impl Classifier {
     }
 
     /// Judges the boxes of its classes, the best [`crops::CROPS_MAX`] of each picture. All crops of a call go
-    /// together in runs of at most [`BATCH_MAX`], whichever picture they are of. Boxes stay in their order; of
+    /// together in runs of at most [`crate::detector::BATCH_MAX`], whichever picture they are of. Boxes stay in their order; of
     /// two that have become the same thing the weaker goes.
     ///
     /// # Errors

@@ -57,11 +57,7 @@ impl Detector {
             unread: &manifest.unread,
         };
         let model = Model::open(runtime, plan, threads)?;
-        let places = match manifest.batch {
-            Batch::Static => 1,
-            Batch::Dynamic => BATCH_MAX,
-        };
-        let tensor = Tensor::new(&manifest.input, places);
+        let tensor = Tensor::new(&manifest.input, manifest.batch);
         let mut detector =
             Self { manifest, model, decoder, tensor, candidates: Vec::new(), strange_labels: 0 };
         detector.warm_up()?;

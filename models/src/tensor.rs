@@ -5,9 +5,10 @@ use half::f16;
 use ort::value::TensorElementType;
 use rayon::prelude::*;
 
+use crate::detector::BATCH_MAX;
 use crate::error::ModelError;
 use crate::letterbox::{Fit, Letterbox, PictureFault, Value};
-use crate::manifest::{Dtype, Input, Layout};
+use crate::manifest::{Batch, Dtype, Input, Layout};
 use crate::session::{Feed, Side, Spec};
 
 /// Room for several pictures, `[places, 3, H, W]` or `[places, H, W, 3]`.
@@ -30,7 +31,12 @@ enum Numbers {
 }
 
 impl Tensor {
-    pub(crate) fn new(input: &Input, places: usize) -> Self {
+    /// For one picture, or [`BATCH_MAX`] where the batch is free.
+    pub(crate) fn new(input: &Input, batch: Batch) -> Self {
+        let places = match batch {
+            Batch::Static => 1,
+            Batch::Dynamic => BATCH_MAX,
+        };
         let plane = 3 * input.width * input.height;
         let numbers = match input.dtype {
             Dtype::U8 => Numbers::U8(vec![0; places * plane]),

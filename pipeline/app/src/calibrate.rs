@@ -26,10 +26,9 @@ use calib::zone::{GroundView, Zone, ZoneKind};
 use draw::{Canvas, Pen};
 use image::{Rgb, RgbImage};
 use ingest::SourceLocation;
-use report::Picture;
 use serde_json::json;
 
-use crate::{node, source};
+use crate::{node, probe, source};
 
 /// Marks that are off by more than this among themselves deserve a second look, pixels.
 const MARK_SIGMA_PX_MAX: f64 = 5.0;
@@ -158,9 +157,7 @@ pub(crate) fn camera_file(camera: &str, config: &Path) -> Result<PathBuf> {
     let text = std::fs::read_to_string(config)
         .with_context(|| format!("{camera} is no camera's file, and of the node's file {shown}"))?;
     let table: toml::Table = text.parse().with_context(|| format!("{shown}"))?;
-    let cameras = table.get("node").and_then(|node| node.get("cameras")).and_then(toml::Value::as_str);
-    let folder = config.parent().unwrap_or(Path::new(".")).join(cameras.unwrap_or("cameras"));
-    let file = folder.join(format!("{camera}.toml"));
+    let file = node::cameras_folder(config, &table).join(format!("{camera}.toml"));
     if !file.is_file() {
         bail!("there is no camera {camera}: {} is no file", file.display());
     }
@@ -246,7 +243,7 @@ fn background(arguments: &Arguments, file: &Path) -> Result<Option<RgbImage>> {
     let address = location.shown();
     let probed = ingest::probe(location, Duration::from_secs(20));
     let frame = probed.with_context(|| format!("no picture from {address}"))?.snapshot;
-    let picture = Picture::from_yuv(&frame.view().context("the snapshot is no 4:2:0 picture")?)?;
+    let picture = probe::picture(&frame)?;
     let (width, height) = (picture.width() as u32, picture.height() as u32);
     Ok(RgbImage::from_raw(width, height, picture.rgb().to_vec()))
 }

@@ -8,17 +8,16 @@ mod text;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use calib::camera::{Camera, PasswordPlace};
 use calib::matter::Catalogue;
-use ingest::{Credentials, Frame, ProbeReport, Secret, SourceLocation, Transport};
-use report::Picture;
+use ingest::{Credentials, ProbeReport, Secret, SourceLocation, Transport};
 use text::{Found, Sketch};
 
-use crate::node::secret;
+use crate::node::{self, secret};
+use crate::probe;
 
 /// The node's file that is looked for where none is named.
 const NODE_FILE: &str = "shirong.toml";
@@ -112,7 +111,10 @@ pub(crate) fn run(command: &Command) -> Result<ExitCode> {
         }
     };
     let found = probed.as_ref().map(found);
-    let picture = probed.as_ref().map(|report| jpeg(&report.snapshot)).transpose()?;
+    let picture = probed
+        .as_ref()
+        .map(|report| anyhow::Ok(probe::picture(&report.snapshot)?.to_jpeg()?.bytes))
+        .transpose()?;
     let sketch = Sketch {
         id: &arguments.id,
         url: &address.url,
@@ -146,11 +148,10 @@ fn node_file(named: Option<&Path>) -> Result<Option<NodeFile>> {
     let table: toml::Table = text
         .parse()
         .with_context(|| format!("{shown} is not TOML; `shirong check -c {shown}` says where"))?;
-    let cameras = table.get("node").and_then(|node| node.get("cameras")).and_then(toml::Value::as_str);
     let groups = table.get("group").and_then(toml::Value::as_table);
     Ok(Some(NodeFile {
         path: path.to_path_buf(),
-        cameras: path.parent().unwrap_or(Path::new("")).join(cameras.unwrap_or("cameras")),
+        cameras: node::cameras_folder(path, &table),
         groups: groups.map(|groups| groups.keys().cloned().collect()).unwrap_or_default(),
     }))
 }
@@ -300,11 +301,6 @@ fn found(report: &ProbeReport) -> Found {
         clock_skew_ms: report.clock_skew_ms,
         has_audio: report.has_audio,
     }
-}
-
-fn jpeg(frame: &Frame) -> Result<Arc<[u8]>> {
-    let view = frame.view().context("the snapshot is no 4:2:0 picture")?;
-    Ok(Picture::from_yuv(&view)?.to_jpeg()?.bytes)
 }
 
 /// The schema as a file in `folder` names it, where a folder above has one.

@@ -28,6 +28,9 @@ pub(crate) const MODEL_THREADS: u32 = 2;
 /// Frames of different cameras that go through the detector at once when the file says nothing.
 pub(crate) const MODEL_BATCH_MAX: u32 = 4;
 
+/// The folder of camera files when the file names none.
+const CAMERAS: &str = "cameras";
+
 /// One node, ready to use.
 pub(crate) struct Node {
     /// Its file.
@@ -149,14 +152,14 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
     let Tables { name, data, cameras, model, papers, defaults, desk, health } = tables;
-    let ModelTable { manifest, second, threads, batch } = model;
+    let ModelTable { manifest, detector, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
     // Whether a model can be used is the matter of whoever opens it, not of the cameras.
     let of_model = |problem: &Problem| matches!(problem.key.as_str(), "model.manifest" | "model.second");
     let sound = reading.errors.iter().all(of_model);
 
-    let cameras_folder = folder.join(cameras.as_deref().unwrap_or("cameras"));
+    let cameras_folder = folder.join(cameras.as_deref().unwrap_or(CAMERAS));
     let files = camera_files(&cameras_folder, asked, &mut faults.errors);
     // A folder that cannot be read is no sign that every camera has left.
     let sound = sound && faults.errors.is_empty();
@@ -165,7 +168,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
         files.iter().filter_map(|path| Some(CameraId::new(path.file_stem()?.to_str()?))).collect();
     let named = cameras.iter().map(|(id, entry)| (id.as_str(), entry.camera.as_ref()));
     faults.doubts.extend(papers.permits_of_nothing(named));
-    if let Some(model) = manifest.as_ref().and_then(|path| models::Manifest::load(path).ok()) {
+    if let Some(model) = detector {
         let input = [model.input().width, model.input().height];
         cameras.retain(|id, entry| {
             let file = cameras_folder.join(format!("{id}.toml"));
@@ -228,6 +231,8 @@ struct Tables<'t> {
 /// `[model]`.
 struct ModelTable {
     manifest: Option<PathBuf>,
+    /// What the manifest says, where it can be read.
+    detector: Option<models::Manifest>,
     second: Option<PathBuf>,
     threads: u32,
     batch: u32,
@@ -296,7 +301,13 @@ fn read_model<'t>(
     folder: &Path,
     asked: &Asked,
 ) -> ModelTable {
-    let none = ModelTable { manifest: None, second: None, threads: MODEL_THREADS, batch: MODEL_BATCH_MAX };
+    let none = ModelTable {
+        manifest: None,
+        detector: None,
+        second: None,
+        threads: MODEL_THREADS,
+        batch: MODEL_BATCH_MAX,
+    };
     let mend = "write [model] and under it manifest = \"models/city-nano/manifest.toml\"";
     if !root.has("model") {
         source.problem(&root.at_key("model"), "is missing", mend);
@@ -328,7 +339,7 @@ fn read_model<'t>(
         .whole(source, "batch_max", (1, models::detector::BATCH_MAX as u32))
         .unwrap_or(MODEL_BATCH_MAX);
     section.finish(source);
-    ModelTable { manifest, second, threads, batch }
+    ModelTable { manifest, detector, second, threads, batch }
 }
 
 /// What is wrong with the manifest of a second stage behind such a detector, and the mend.
@@ -414,6 +425,12 @@ fn read_health<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<So
     });
     section.finish(source);
     listen
+}
+
+/// The folder of camera files that a node's file names, which may be wrong in other things.
+pub(crate) fn cameras_folder(file: &Path, table: &toml::Table) -> PathBuf {
+    let named = table.get("node").and_then(|node| node.get("cameras")).and_then(toml::Value::as_str);
+    file.parent().unwrap_or(Path::new("")).join(named.unwrap_or(CAMERAS))
 }
 
 /// The camera files of a folder, in the order of their names.
@@ -503,13 +520,8 @@ fn read_camera(
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut problems = Vec::new();
     if stem.is_empty() || !stem.chars().all(plain) {
-        problems.push(Problem {
-            file: shown.clone(),
-            key: String::new(),
-            line: None,
-            what: "its name is the camera's id and has other signs than letters, digits, - and _".to_owned(),
-            mend: "rename it, for instance footway-east.toml".to_owned(),
-        });
+        let what = "its name is the camera's id and has other signs than letters, digits, - and _";
+        problems.push(file_problem(&shown, "", what, "rename it, for instance footway-east.toml"));
     }
     let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
     let camera = Camera::parse_under(&shown, &text, &papers.catalogue, defaults);
@@ -592,7 +604,8 @@ fn read(path: &Path, shown: &str, mend: &str) -> Result<String, Problem> {
     std::fs::read_to_string(path).map_err(|error| file_problem(shown, "", &error.to_string(), mend))
 }
 
-fn file_problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {
+/// A problem of a file.
+pub(crate) fn file_problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {
     Problem {
         file: file.to_owned(),
         key: key.to_owned(),

@@ -82,9 +82,16 @@ fn location(arguments: &Arguments) -> Result<SourceLocation> {
     Ok(location.checked()?)
 }
 
+/// A snapshot as a picture in RGB.
+///
+/// # Errors
+/// The camera sends none that can be read as one.
+pub(crate) fn picture(frame: &Frame) -> Result<Picture> {
+    Ok(Picture::from_yuv(&frame.view().context("the snapshot is no 4:2:0 picture")?)?)
+}
+
 fn write_snapshot(frame: &Frame, path: &Path) -> Result<()> {
-    let view = frame.view().context("the snapshot is no 4:2:0 picture")?;
-    let jpeg = Picture::from_yuv(&view)?.to_jpeg()?;
+    let jpeg = picture(frame)?.to_jpeg()?;
     std::fs::write(path, &jpeg.bytes).with_context(|| format!("writing {}", path.display()))
 }
 

@@ -11,16 +11,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calib::check::Problem;
 use logic::look::CameraId;
 
 use crate::fleet::Fleet;
-use crate::node::{self, CameraEntry, Node, Reading};
+use crate::node::{self, CameraEntry, Node, Reading, file_problem};
 use crate::platform::Memory;
-use crate::stamps::{POLL_EVERY, Stamp, Stamps, stamps};
+use crate::stamps::{self, Polled, Stamp, Stamps, stamps};
 
 /// Looks after which what failed for a passing reason is tried again: half a minute.
 const AGAIN_LOOKS: u32 = 15;
@@ -63,10 +63,8 @@ pub(crate) struct Reload {
     applied: Arc<Applied>,
     /// What the service was started with and keeps.
     fixed: Fixed,
-    /// The files as they were when they were read last; `None` before the first reading here.
-    read: Option<Stamps>,
-    /// The files as they were at the look before, where that differs.
-    changing: Option<Stamps>,
+    /// The files; acted on is read and taken up.
+    polled: Polled,
     /// Every file that was asked for at the last reading.
     files: Vec<PathBuf>,
     /// Cameras that have not yet taken up what concerns them all.
@@ -104,8 +102,7 @@ impl Reload {
             fleet,
             memory,
             applied,
-            read: None,
-            changing: None,
+            polled: Polled::default(),
             again_in: None,
         }
     }
@@ -119,13 +116,7 @@ impl Reload {
     pub(crate) fn run(mut self, asked: &Receiver<()>) {
         // Against an edit between the node's own reading and this one.
         self.take_up();
-        loop {
-            match asked.recv_timeout(POLL_EVERY) {
-                Ok(()) => self.take_up(),
-                Err(RecvTimeoutError::Timeout) => self.poll(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
+        stamps::watch(&mut self, asked, Self::poll, Self::take_up);
     }
 
     fn poll(&mut self) {
@@ -136,12 +127,8 @@ impl Reload {
             return;
         }
         self.again_in = again;
-        if self.read.as_ref() == Some(&now) {
-            self.changing = None;
-        } else if self.changing.as_ref() == Some(&now) {
+        if self.polled.rests_anew(now) {
             self.take_up();
-        } else {
-            self.changing = Some(now);
         }
     }
 
@@ -153,23 +140,22 @@ impl Reload {
             let file = self.file.display().to_string();
             let what = "reading it, or a file that it names, met a bug; the lines before this one show where";
             let mend = "take the latest edit back, and report this with the file";
-            self.tell(vec![problem(&file, "", what, mend)], Vec::new(), None);
+            self.tell(vec![file_problem(&file, "", what, mend)], Vec::new(), None);
             return;
         };
         let known: BTreeSet<&PathBuf> = self.files.iter().collect();
         let is_new = reading.files.iter().any(|file| !known.contains(file));
         if is_new || stamps(self.files.clone()) != before {
             self.files.extend(reading.files);
-            self.changing = Some(stamps(self.files.clone()));
+            self.polled.look_again(stamps(self.files.clone()));
             return;
         }
-        self.changing = None;
         let now = stamps(reading.files.clone());
-        if self.read.as_ref().is_some_and(|before| shared(before) != shared(&now)) {
+        if self.polled.acted_on().is_some_and(|before| shared(before) != shared(&now)) {
             self.owed.extend(self.fleet.entries().into_keys());
         }
         self.files.clone_from(&reading.files);
-        self.read = Some(now);
+        self.polled.act_on(now);
         let Reading { node, present, errors, doubts, .. } = reading;
         let mut refused = errors;
         let waiting = node.map(|node| {
@@ -214,7 +200,7 @@ impl Reload {
                 Ok(()) => drop(self.owed.remove(&id)),
                 Err(error) => {
                     let mend = "nothing, if it passes: it is tried again within a minute";
-                    refused.push(problem(&file, "", &format!("{error:#}"), mend));
+                    refused.push(file_problem(&file, "", &format!("{error:#}"), mend));
                     self.owed.insert(id);
                     self.again_in = Some(AGAIN_LOOKS);
                 }
@@ -246,16 +232,6 @@ impl Reload {
         }
         let readings = report.readings + 1;
         *report = AppliedReport { refused, doubts, waiting, readings };
-    }
-}
-
-fn problem(file: &str, key: &str, what: &str, mend: &str) -> Problem {
-    Problem {
-        file: file.to_owned(),
-        key: key.to_owned(),
-        line: None,
-        what: what.to_owned(),
-        mend: mend.to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calib::class::Class;
@@ -14,7 +14,7 @@ use logic::case::ModelRef;
 use models::{Detector, Manifest, ModelError, Problem, Runtime};
 
 use crate::eyes::model_ref;
-use crate::stamps::{POLL_EVERY, Stamps};
+use crate::stamps::{self, Polled, Stamps};
 
 /// The model in use and the one that waits for the detect thread.
 pub(crate) struct Swap {
@@ -115,10 +115,8 @@ pub(crate) struct Watcher {
     swap: Arc<Swap>,
     /// The manifest that was opened last without a fault.
     good: Manifest,
-    /// The files as they were when they were opened last, well or not.
-    tried: Stamps,
-    /// The files as they were at the look before, where that differs.
-    changing: Option<Stamps>,
+    /// The files; acted on is opened, well or not.
+    polled: Polled,
 }
 
 impl Watcher {
@@ -132,12 +130,13 @@ impl Watcher {
         threads: usize,
     ) -> Result<(Self, Detector), ModelError> {
         // Before it is read: a change during the opening is then one.
-        let tried = stamps_of(manifest);
+        let mut polled = Polled::default();
+        polled.act_on(stamps_of(manifest));
         let good = Manifest::load(manifest)?;
         let detector = Detector::open(&runtime, good.clone(), threads)?;
         let swap = Arc::new(Swap::new(&detector));
         let manifest = manifest.to_owned();
-        Ok((Self { manifest, runtime, threads, swap, good, tried, changing: None }, detector))
+        Ok((Self { manifest, runtime, threads, swap, good, polled }, detector))
     }
 
     /// Where what it opens is left.
@@ -147,31 +146,20 @@ impl Watcher {
 
     /// Watches until the other end of `asked` is dropped; a message there asks for a look at once.
     pub(crate) fn run(mut self, asked: &Receiver<()>) {
-        loop {
-            match asked.recv_timeout(POLL_EVERY) {
-                Ok(()) => self.look_now(),
-                Err(RecvTimeoutError::Timeout) => self.poll(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
+        stamps::watch(&mut self, asked, Self::poll, Self::look_now);
     }
 
     /// Opens the files where they have changed and rest again.
     fn poll(&mut self) {
-        let now = stamps_of(&self.manifest);
-        if now == self.tried {
-            self.changing = None;
-        } else if self.changing.as_ref() == Some(&now) {
+        if self.polled.rests_anew(stamps_of(&self.manifest)) {
             self.look_now();
-        } else {
-            self.changing = Some(now);
         }
     }
 
     /// Opens the files as they are.
     fn look_now(&mut self) {
-        self.changing = None;
-        self.tried = stamps_of(&self.manifest);
+        // Before they are read: a change during the opening is then one.
+        self.polled.act_on(stamps_of(&self.manifest));
         match self.opened() {
             Ok((manifest, _)) if manifest == self.good => {
                 tracing::info!(model = manifest.name(), "the model's files are those of the model in use");
@@ -227,7 +215,7 @@ fn stamps_of(manifest: &Path) -> Stamps {
             vec![folder, manifest.to_owned()]
         }
     };
-    crate::stamps::stamps(files)
+    stamps::stamps(files)
 }
 
 #[cfg(test)]
