@@ -34,6 +34,7 @@ use ingest::Frame;
 use logic::case::ModelRef;
 use logic::finding::Event;
 use logic::look::{CameraId, Detection, Look};
+use logic::scene::Scene;
 use logic::watch::Watch;
 use models::{Classifier, Runtime};
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
@@ -376,7 +377,7 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let aspect = frame.width() as f32 / frame.height().max(1) as f32;
-        let look = Look { at: frame.at, aspect, detections };
+        let look = Look { at: frame.at, aspect, detections, scene: Scene::default() };
         let before = seat.watch.state().is_empty();
         let events = seat.watch.look(&look);
         let empty = before && seat.watch.state().is_empty();

@@ -8,6 +8,8 @@ use calib::space::ImageBox;
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::scene::Scene;
+
 /// A camera's identity: the stem of its file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CameraId(Arc<str>);
@@ -50,4 +52,7 @@ pub struct Look {
     pub aspect: f32,
     /// Everything the detector saw, best first.
     pub detections: Vec<Detection>,
+    /// What the picture itself says.
+    #[serde(default)]
+    pub scene: Scene,
 }

@@ -12,6 +12,7 @@ use calib::space::{ImageBox, ImagePoint};
 use calib::time::Timestamp;
 use logic::finding::Event;
 use logic::look::{Detection, Look};
+use logic::scene::Scene;
 use logic::watch::Watch;
 
 const CAMERA: &str = r#"
@@ -80,7 +81,8 @@ fn confirmed(permit: &str, start: &str, x: f32) -> Vec<usize> {
         let box_at = |y: f32| ImageBox::from([x - 0.05, y, x + 0.05, y + 0.1]);
         let detection = |class, y| Detection { class, score: 0.8, bounds: box_at(y) };
         let detections = vec![detection(Class::Stall, 0.5), detection(Class::Garbage, 0.8)];
-        let look = Look { at: start.plus_millis(i * 5_000), aspect: 1.0, detections };
+        let look =
+            Look { at: start.plus_millis(i * 5_000), aspect: 1.0, detections, scene: Scene::default() };
         let events = watch.look(&look);
         found.extend(events.iter().filter(|e| matches!(e, Event::Confirmed(_))).map(|e| e.sight().rule));
     }

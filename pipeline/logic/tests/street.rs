@@ -10,6 +10,7 @@ use calib::space::ImageBox;
 use calib::time::Timestamp;
 use logic::finding::Event;
 use logic::look::{Detection, Look};
+use logic::scene::Scene;
 use logic::watch::{SPOTS_MAX, Watch};
 use proptest::prelude::*;
 
@@ -71,7 +72,12 @@ impl Street {
             score: 0.8,
             bounds: ImageBox::from(*b),
         });
-        let look = Look { at: self.now, aspect: 16.0 / 9.0, detections: detections.collect() };
+        let look = Look {
+            at: self.now,
+            aspect: 16.0 / 9.0,
+            detections: detections.collect(),
+            scene: Scene::default(),
+        };
         self.events.extend(self.watch.look(&look));
     }
 
