@@ -77,14 +77,14 @@ fn every_difference_is_told() {
 fn a_box_at_its_threshold_may_be_there_or_not() {
     let manifest = Manifest::load(&city_nano()).unwrap();
     let bounds = calib::space::ImageBox { x0: 0.1, y0: 0.1, x1: 0.2, y1: 0.2 };
-    let found = |score: f32| Detection { class: Class::Garbage, score, bounds };
+    let found = |score: f32| Detection { class: Class::Stall, score, bounds };
     let wanted = |score: f32| Expected {
         score_tolerance: 0.05,
         bounds_tolerance: 0.02,
-        boxes: vec![ExpectedBox { class: Class::Garbage, score, bounds: [0.1, 0.1, 0.2, 0.2] }],
+        boxes: vec![ExpectedBox { class: Class::Stall, score, bounds: [0.1, 0.1, 0.2, 0.2] }],
     };
     let none = Expected { boxes: Vec::new(), ..wanted(0.0) };
-    assert_eq!(manifest.score_min(Class::Garbage), Some(0.4));
+    assert_eq!(manifest.score_min(Class::Stall), Some(0.4));
     assert!(compare(&manifest, &wanted(0.43), &[]).is_empty());
     assert!(compare(&manifest, &none, &[found(0.43)]).is_empty());
     assert_eq!(compare(&manifest, &wanted(0.6), &[]).len(), 1);

@@ -37,11 +37,11 @@ fn the_default_model_is_read() {
     assert_eq!(manifest, Manifest::load(&city_nano().join(FILE_NAME)).unwrap());
     assert_eq!(manifest.name(), "city-nano");
     assert_eq!((manifest.family(), manifest.providers()), (Family::YoloxGrid, &[Provider::Cpu][..]));
-    assert_eq!((manifest.nms_iou, manifest.labels().len()), (Some(0.45), 18));
-    assert_eq!(manifest.score_min(Class::Garbage), Some(0.4));
-    assert_eq!(manifest.score_min(Class::Stall), None);
-    assert_eq!(manifest.classes().len(), 18);
-    let table = manifest.labels().iter().find(|label| label.text == "dining_table").unwrap();
+    assert_eq!((manifest.nms_iou, manifest.labels().len()), (Some(0.45), 20));
+    assert_eq!(manifest.score_min(Class::Stall), Some(0.4));
+    assert_eq!(manifest.score_min(Class::Bag), None);
+    assert_eq!(manifest.classes().len(), 20);
+    let table = manifest.labels().iter().find(|label| label.text == "table").unwrap();
     assert_eq!(table.class, Some(Class::Table));
     assert_eq!(manifest.input().pad, PAD_DEFAULT);
 }
@@ -49,11 +49,11 @@ fn the_default_model_is_read() {
 #[test]
 fn a_label_without_a_class_is_dropped_and_a_class_may_have_its_own_score() {
     let folder = folder(|text| {
-        text.replace("bag = \"bag\"\n", "").replace("default = 0.4", "default = 0.4\ngarbage = 0.55")
+        text.replace("goods = \"goods\"\n", "").replace("default = 0.4", "default = 0.4\nscaffold = 0.55")
     });
     let manifest = Manifest::load(folder.path()).unwrap();
-    assert_eq!(manifest.score_min(Class::Bag), None);
-    assert_eq!(manifest.score_min(Class::Garbage), Some(0.55));
+    assert_eq!(manifest.score_min(Class::Goods), None);
+    assert_eq!(manifest.score_min(Class::Scaffold), Some(0.55));
     assert_eq!(manifest.score_min(Class::Person), Some(0.2));
 }
 
@@ -95,21 +95,21 @@ fn each_fault_has_its_key_and_mend() {
         ("sha256 = \"", "sha256 = \"xx", "sha256", "sha256sum"),
         ("nms_iou = 0.45", "nms_iou = 1.5", "nms_iou", "up to 1"),
         ("area_max = 0.9", "area_max = nan", "area_max", "up to 1"),
-        ("\"bicycle\", \"car\"", "\"bicycle\", \"bicycle\", \"car\"", "labels", "once"),
+        ("\"bicycle\", \"motorcycle\"", "\"bicycle\", \"bicycle\", \"motorcycle\"", "labels", "once"),
         (
-            "dining_table = \"table\"",
-            "dining_table = \"desk\"",
-            "classes.dining_table",
+            "table = \"table\"",
+            "table = \"desk\"",
+            "classes.table",
             "write one of: person",
         ),
         (
-            "dining_table = \"table\"",
+            "table = \"table\"",
             "dinner_table = \"table\"",
             "classes.dinner_table",
             "a label of the model",
         ),
-        ("default = 0.4", "default = 0.4\nstall = 0.3", "score_min.stall", "a class of [classes]"),
-        ("default = 0.4", "garbage = 0.4", "score_min.default", "0.4"),
+        ("default = 0.4", "default = 0.4\nbag = 0.3", "score_min.bag", "a class of [classes]"),
+        ("default = 0.4", "stall = 0.4", "score_min.default", "0.4"),
         ("default = 0.4", "default = 0.0", "score_min.default", "above 0"),
     ];
     for (from, to, key, mend) in faults {

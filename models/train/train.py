@@ -14,6 +14,8 @@ def main():
     parser.add_argument("recipe", nargs="?", type=pathlib.Path, default=HERE / "recipe.toml", help="what to learn from (default: recipe.toml here)")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="the run's folder; a run that was cut off goes on there")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--minutes", type=float, help="end after so long, if the steps are not done before")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare pictures; on a GPU as many as there are cores (1)")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (2)")
     parser.add_argument("--smoke", action="store_true", help="instead of a recipe: 20 pictures made here and now, 12 steps")
     arguments = parser.parse_args()
@@ -21,12 +23,12 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             run(recipe.load(smoke.write(pathlib.Path(folder), HERE.parent), arguments.steps), arguments, workers=0)
     else:
-        run(recipe.load(arguments.recipe, arguments.steps), arguments, workers=1)
+        run(recipe.load(arguments.recipe, arguments.steps), arguments, arguments.workers)
 
 
 def run(what, arguments, workers):
     out = arguments.out.resolve()
-    tuned, calibration = teach.train(what, out, threads=arguments.threads, workers=workers)
+    tuned, calibration = teach.train(what, out, threads=arguments.threads, workers=workers, minutes=arguments.minutes)
     network = teach.mixed(what, tuned)
     for name in (what.name, what.name + "-int8"):
         (out / name).mkdir(exist_ok=True)

@@ -1,8 +1,9 @@
 """Pictures as a street camera might have taken them: mosaics, sprites, light, weather, a cheap lens, a low bit rate.
 
-In: labelled pictures and sprites. Out: batches `[n, side, side, 3]` u8 BGR and truth `[k, 5]` f32 each. The batch of a step
-depends on the recipe's seed and the step alone.
+In: labelled pictures and sprites. Out: batches `[n, side, side, 3]` u8 BGR and truth `[k, 5]` f32 each, without end. The batch
+of a step depends on the recipe's seed and the step, and on whether the run is in its last part.
 """
+import itertools
 import math
 
 import cv2
@@ -21,9 +22,10 @@ COVERED_MAX = 0.5
 class Batches(torch.utils.data.IterableDataset):
     """`pools` maps a source's name to its pictures, boxes already in the recipe's classes (-1: neither)."""
 
-    def __init__(self, recipe, pools, shares, sprites, steps, first=0, plain_from=0.85):
+    def __init__(self, recipe, pools, shares, sprites, first=0, done=None, plain_from=0.85):
+        """`done`: how much of the run is over, 0..1, shared with the process that learns."""
         self.recipe, self.pools, self.shares, self.sprites = recipe, pools, shares, sprites
-        self.steps, self.first, self.plain_from = steps, first, plain_from
+        self.first, self.done, self.plain_from = first, done, plain_from
         by_class = {}
         for i, (name, _, _) in enumerate(sprites):
             by_class.setdefault(name, []).append(i)
@@ -32,12 +34,12 @@ class Batches(torch.utils.data.IterableDataset):
     def __iter__(self):
         worker = torch.utils.data.get_worker_info()
         start, every = (worker.id, worker.num_workers) if worker else (0, 1)
-        for step in range(self.first + start, self.steps, every):
-            yield self.batch(step)
+        for step in itertools.count(self.first + start, every):
+            late = max(step / self.recipe.steps, self.done.value) >= self.plain_from
+            yield self.batch(step, late)
 
-    def batch(self, step):
+    def batch(self, step, late=False):
         random = np.random.default_rng([self.recipe.seed, 2, step])
-        late = step / self.steps >= self.plain_from
         side = self.recipe.side if late else int(random.choice(self.recipe.sides))
         pictures = np.empty((self.recipe.batch, side, side, 3), np.uint8)
         truths = []

@@ -12,13 +12,15 @@ import torch
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from .network import AsExported
+
 OPSET = 17
 
 
 def write_onnx(network, side, path):
     """Input `images` `[n, 3, side, side]` f32 BGR 0..=255, output `output` `[n, cells, 5 + classes]`."""
     torch.onnx.export(
-        network.eval(), (torch.zeros(2, 3, side, side),), str(path), dynamo=False, input_names=["images"], output_names=["output"],
+        AsExported(network).eval(), (torch.zeros(2, 3, side, side),), str(path), dynamo=False, input_names=["images"], output_names=["output"],
         opset_version=OPSET, dynamic_axes={"images": {0: "n"}, "output": {0: "n"}})
     onnx.checker.check_model(str(path))
 

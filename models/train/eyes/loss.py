@@ -4,6 +4,7 @@ Truth is `[k, 5]`: class, x0, y0, x1, y1 in input pixels; class -1 marks what is
 Cells are assigned as YOLOX does (SimOTA, arXiv:2107.08430). Cells without truth follow the teacher in the classes
 that it knows (distillation), so that people, vehicles and umbrellas stay as good as they were.
 """
+import math
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +19,10 @@ WEIGHT_BOX = 5.0
 
 
 def overlap(a, b):
-    """`[n, m]` intersection over union."""
-    low, high = torch.max(a[:, None, :2], b[None, :, :2]), torch.min(a[:, None, 2:], b[None, :, 2:])
+    """`[…, n, m]` intersection over union of `[…, n, 4]` and `[…, m, 4]`."""
+    low, high = torch.max(a[..., :, None, :2], b[..., None, :, :2]), torch.min(a[..., :, None, 2:], b[..., None, :, 2:])
     shared = (high - low).clamp(min=0).prod(-1)
-    return shared / (area(a)[:, None] + area(b)[None] - shared + 1e-8)
+    return shared / (area(a)[..., :, None] + area(b)[..., None, :] - shared + 1e-8)
 
 
 def area(boxes):
@@ -33,37 +34,45 @@ def overlap_pairs(a, b):
     return shared / (area(a) + area(b) - shared + 1e-8)
 
 
+def padded(truths, device):
+    """`[n, k, 5]` truth of a batch, `[n, k]` where there is one; the same of what is neither right nor wrong."""
+    def stacked(parts):
+        rows = torch.zeros(len(parts), max(max(map(len, parts)), 1), 5)
+        there = torch.zeros(rows.shape[:2], dtype=torch.bool)
+        for i, part in enumerate(parts):
+            rows[i, :len(part)], there[i, :len(part)] = part, True
+        return rows.to(device), there.to(device)
+
+    return stacked([t[t[:, 0] >= 0] for t in truths]), stacked([t[t[:, 0] < 0] for t in truths])
+
+
 @torch.no_grad()
-def assign(boxes, objects, classes, truth, corners, strides):
-    """Cells with something to say, which truth each has, and their overlap."""
+def assign(boxes, objects, classes, truth, there, corners, strides):
+    """Cells with something to say `[n, cells]`, which truth each has, and their overlap. A batch at once, so that a GPU is
+    not asked for one picture after the other."""
     middle = (corners + 0.5) * strides
     x, y = middle[:, 0], middle[:, 1]
-    want = truth[:, 1:]
-    inside = (x > want[:, :1]) & (x < want[:, 2:3]) & (y > want[:, 1:2]) & (y < want[:, 3:])
-    centre_x, centre_y = (want[:, :1] + want[:, 2:3]) / 2, (want[:, 1:2] + want[:, 3:]) / 2
+    want, kind = truth[..., 1:], truth[..., 0].long()
+    x0, y0, x1, y1 = (want[..., i, None] for i in range(4))
+    inside = (x > x0) & (x < x1) & (y > y0) & (y < y1)
     reach = CENTRE_CELLS * strides[:, 0]
-    central = ((centre_x - x).abs() < reach) & ((centre_y - y).abs() < reach)
-    at = (inside | central).any(0).nonzero()[:, 0]
-    if len(at) == 0:
-        return None
-    iou = overlap(want, boxes[at])
-    score = (classes[at].sigmoid() * objects[at].sigmoid()[:, None]).sqrt().clamp(1e-6, 1 - 1e-6)
+    central = (((x0 + x1) / 2 - x).abs() < reach) & (((y0 + y1) / 2 - y).abs() < reach)
+    may = ((inside | central) & there[..., None]).any(1, keepdim=True) & there[..., None]
+    iou = overlap(want, boxes) * may
+    score = (classes.sigmoid() * objects.sigmoid()[..., None]).sqrt().clamp(1e-6, 1 - 1e-6)
     is_class, is_not = -score.log(), -(1 - score).log()
-    cost = is_not.sum(1)[None] + (is_class - is_not)[:, truth[:, 0].long()].T
-    cost = cost - 3 * (iou + 1e-8).log() + 1e5 * ~(inside & central)[:, at]
-    counts = iou.topk(min(CANDIDATES, len(at)), 1)[0].sum(1).int().clamp(min=1)
-    order = cost.topk(min(int(counts.max()), len(at)), 1, largest=False)[1]
-    chosen = torch.zeros_like(iou, dtype=torch.bool)
-    for row, count in enumerate(counts.tolist()):
-        chosen[row, order[row, :count]] = True
-    claimed_twice = chosen.sum(0) > 1
-    if claimed_twice.any():
-        best = cost[:, claimed_twice].argmin(0)
-        chosen[:, claimed_twice] = False
-        chosen[best, claimed_twice.nonzero()[:, 0]] = True
-    taken = chosen.any(0)
-    which = chosen[:, taken].float().argmax(0)
-    return at[taken], which, iou[which, taken.nonzero()[:, 0]]
+    of_kind = (is_class - is_not).transpose(1, 2).gather(1, kind[..., None].expand(-1, -1, len(x)))
+    cost = is_not.sum(-1)[:, None] + of_kind - 3 * (iou + 1e-8).log() + 1e5 * ~(inside & central)
+    cost = cost.masked_fill(~may, math.inf)
+    counts = iou.topk(CANDIDATES, 2)[0].sum(2).int().clamp(min=1)
+    least, order = cost.topk(CANDIDATES, 2, largest=False)
+    first = (torch.arange(CANDIDATES, device=cost.device) < counts[..., None]) & least.isfinite()
+    chosen = torch.zeros_like(may).scatter_(2, order, first)
+    claimed_twice = chosen.sum(1, keepdim=True) > 1
+    best = F.one_hot(cost.argmin(1), truth.shape[1]).transpose(1, 2).bool()
+    chosen = torch.where(claimed_twice, best, chosen)
+    which = chosen.int().argmax(1)
+    return chosen.any(1), which, iou.gather(1, which[:, None])[:, 0]
 
 
 @dataclass
@@ -98,46 +107,33 @@ def loss_of(rows, truths, teacher, corners, strides, weights, refine):
     """The loss of a batch of raw rows, and its parts by name. `refine` adds the plain distance of box numbers, as YOLOX
     does in its last epochs."""
     boxes, objects, classes = boxes_of(rows, corners, strides), rows[..., 4], rows[..., 5:]
+    (truth, there), (either, either_there) = padded(truths, rows.device)
     want_object = teacher.object.clone() if teacher else torch.zeros_like(objects)
-    counts = torch.ones_like(objects)
     follows = teacher.object * teacher.classes.amax(-1) if teacher else torch.zeros_like(objects)
-    got_box, want_box, got_class, want_class, got_raw, want_raw = [], [], [], [], [], []
-    for i, truth in enumerate(truths):
-        either, truth = truth[truth[:, 0] < 0], truth[truth[:, 0] >= 0]
-        if len(either):
-            counts[i, (overlap(either[:, 1:], boxes[i].detach()) > IGNORE_IOU).any(0)] = 0
-        if len(truth) == 0:
-            continue
-        if teacher:
-            # Where somebody drew a box, the teacher's word about that thing does not count: it calls an excavator a truck.
-            drawn = (overlap(truth[:, 1:], teacher.boxes[i]) > IGNORE_IOU).any(0)
-            want_object[i, drawn] = 0
-            follows[i, drawn] = 0
-        found = assign(boxes[i].detach(), objects[i].detach(), classes[i].detach(), truth, corners, strides)
-        if found is None:
-            continue
-        at, which, iou = found
-        want_object[i, at], counts[i, at], follows[i, at] = 1, 1, 0
-        got_box.append(boxes[i, at])
-        want_box.append(truth[which, 1:])
-        got_class.append(classes[i, at])
-        want_class.append(F.one_hot(truth[which, 0].long(), classes.shape[-1]).float() * iou[:, None])
-        if refine:
-            want, stride = truth[which, 1:], strides[at]
-            got_raw.append(rows[i, at, :4])
-            centre, size = (want[:, :2] + want[:, 2:]) / 2 / stride - corners[at], (want[:, 2:] - want[:, :2]) / stride
-            want_raw.append(torch.cat([centre, (size + 1e-8).log()], 1))
-    n = max(sum(map(len, got_box)), 1)
+    counts = ~((overlap(either[..., 1:], boxes.detach()) > IGNORE_IOU) & either_there[..., None]).any(1)
+    if teacher:
+        # Where somebody drew a box, the teacher's word about that thing does not count: it calls an excavator a truck.
+        drawn = ((overlap(truth[..., 1:], teacher.boxes) > IGNORE_IOU) & there[..., None]).any(1)
+        want_object, follows = want_object.masked_fill(drawn, 0), follows.masked_fill(drawn, 0)
+    taken, which, iou = assign(boxes.detach(), objects.detach(), classes.detach(), truth, there, corners, strides)
+    want_object, follows, counts = want_object.masked_fill(taken, 1), follows.masked_fill(taken, 0), counts | taken
+    picture, at = taken.nonzero(as_tuple=True)
+    want = truth[picture, which[picture, at]]
+    n = max(len(at), 1)
     parts = {"object": (F.binary_cross_entropy_with_logits(objects, want_object, reduction="none") * counts).sum() / n}
-    if got_box:
-        iou = overlap_pairs(torch.cat(got_box), torch.cat(want_box))
-        parts["box"] = WEIGHT_BOX * (1 - iou.square()).sum() / n
-        parts["class"] = F.binary_cross_entropy_with_logits(torch.cat(got_class), torch.cat(want_class), reduction="sum") / n
-    if got_raw:
-        parts["raw"] = F.l1_loss(torch.cat(got_raw), torch.cat(want_raw), reduction="sum") / n
+    if len(at):
+        want_class = F.one_hot(want[:, 0].long(), classes.shape[-1]).float() * iou[picture, at, None]
+        shared = overlap_pairs(boxes[picture, at], want[:, 1:])
+        parts["box"] = WEIGHT_BOX * (1 - shared.square()).sum() / n
+        parts["class"] = F.binary_cross_entropy_with_logits(classes[picture, at], want_class, reduction="sum") / n
+        if refine:
+            stride = strides[at]
+            centre, size = (want[:, 1:3] + want[:, 3:]) / 2 / stride - corners[at], (want[:, 3:] - want[:, 1:3]) / stride
+            raw = torch.cat([centre, (size + 1e-8).log()], 1)
+            parts["raw"] = F.l1_loss(rows[picture, at, :4], raw, reduction="sum") / n
     if teacher:
         parts["teacher"] = weights.teacher * following(boxes, classes, teacher, follows, weights) / n
-    return sum(parts.values()), {name: float(part.detach()) for name, part in parts.items()}
+    return sum(parts.values()), {name: part.detach() for name, part in parts.items()}
 
 
 def following(boxes, classes, teacher, follows, weights):

@@ -6,6 +6,7 @@ classes. Sigmoids are applied by `forward`, not by `logits`. Architecture: Ge et
 2021", arXiv:2107.08430; the light variants use depthwise convolutions.
 """
 import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,19 +31,33 @@ class Size:
 
 SIZES = {
     "nano": Size(0.33, 0.25, True),
+    "wide": Size(0.33, 0.5, True),
     "tiny": Size(0.33, 0.375, False),
     "small": Size(0.33, 0.5, False),
 }
 
 
+class Swish(nn.Module):
+    """`x · sigmoid(steep · x)`: SiLU at 1, ReLU where `steep` is infinite."""
+
+    def __init__(self):
+        super().__init__()
+        self.steep = 1.0
+
+    def forward(self, x):
+        if self.steep == 1.0:
+            return F.silu(x)
+        return F.relu(x) if math.isinf(self.steep) else x * torch.sigmoid(self.steep * x)
+
+
 class Conv(nn.Module):
-    """Convolution, batch normalisation, SiLU."""
+    """Convolution, batch normalisation, activation."""
 
     def __init__(self, c_in, c_out, kernel, stride=1, groups=1):
         super().__init__()
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(c_out, eps=BN_EPS, momentum=0.03)
-        self.act = nn.SiLU(inplace=True)
+        self.act = Swish()
 
     def forward(self, x):
         return self.act(self.bn(self.conv(x)))
@@ -175,6 +190,54 @@ class Yolox(nn.Module):
 
     def forward(self, x):
         return self.outputs(self.towers_of(self.low(x)), activate=True)
+
+
+def steepen(network, steep):
+    """Sets how near the activations are to ReLU, from 1 (SiLU) to infinity."""
+    for m in network.modules():
+        if isinstance(m, Swish):
+            m.steep = steep
+
+
+@torch.no_grad()
+def widened(network, size, seed):
+    """The same function in a network of twice the channels (Net2Net, arXiv:1511.05641): every channel stands twice, and
+    what reads it shares its weight out between the two, unevenly, so that they part as they learn."""
+    wide = Yolox(network.classes, size)
+    random = torch.Generator().manual_seed(seed)
+    for (name, new), (_, old) in zip(wide.named_modules(), network.named_modules()):
+        if isinstance(new, nn.Conv2d):
+            weight = old.weight
+            if new.out_channels != old.out_channels:
+                weight = weight.repeat_interleave(2, 0)
+            if new.groups == 1 and new.in_channels != old.in_channels:
+                first = weight * torch.empty(weight.shape).uniform_(0.3, 0.7, generator=random)
+                weight = torch.stack([first, weight - first], 2).flatten(1, 2)
+            new.weight.copy_(weight)
+            if new.bias is not None:
+                new.bias.copy_(old.bias)
+        elif isinstance(new, nn.BatchNorm2d):
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                getattr(new, part).copy_(getattr(old, part).repeat_interleave(2))
+    return wide.eval()
+
+
+class AsExported(nn.Module):
+    """A folded network whose space-to-depth and 3x3 stem are one convolution of 6x6 at stride 2: the same numbers in less time."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        old = network.stem.conv
+        self.stem = nn.Conv2d(3, old.out_channels, 6, 2, 2)
+        weight = torch.zeros_like(self.stem.weight)
+        for quarter, (down, right) in enumerate([(0, 0), (1, 0), (0, 1), (1, 1)]):
+            weight[:, :, down::2, right::2] = old.weight.data[:, 3 * quarter:3 * quarter + 3]
+        self.stem.weight.data, self.stem.bias.data = weight, old.bias.data
+
+    def forward(self, x):
+        low = self.network.dark2(self.network.stem.act(self.stem(x)))
+        return self.network.outputs(self.network.towers_of(low), activate=True)
 
 
 def execution_order(network):

@@ -87,7 +87,9 @@ def read_coco(path):
 
 
 def write_held_out(folder, source, pictures, classes):
-    """Held-out pictures as a folder that `shirong eval` reads; labels without a class of their own stay out."""
+    """Held-out pictures as a folder that `shirong eval` reads; labels without a class of their own stay out, and the rest are
+    numbered anew: what nobody looked for in these pictures is not asked for."""
+    used = [name for name in classes if name in source.labels]
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "labels").mkdir(exist_ok=True)
     for p in pictures:
@@ -98,13 +100,11 @@ def write_held_out(folder, source, pictures, classes):
         lines = []
         for label, x0, y0, x1, y1 in p.boxes:
             name = source.labels[int(label)]
-            if name in classes:
+            if name in used:
                 numbers = ((x0 + x1) / 2 / width, (y0 + y1) / 2 / height, (x1 - x0) / width, (y1 - y0) / height)
-                lines.append(f"{classes.index(name)} " + " ".join(f"{n:.6f}" for n in numbers))
+                lines.append(f"{used.index(name)} " + " ".join(f"{n:.6f}" for n in numbers))
         (folder / "labels" / (p.path.stem + ".txt")).write_text("".join(line + "\n" for line in lines))
-    used = [name for name in source.labels if name in classes]
-    # Every name keeps its number; `labelled` says which of them somebody looked for in these pictures.
-    (folder / "data.yaml").write_text("names:\n" + "".join(f"  {classes.index(n)}: {n}\n" for n in sorted(used, key=classes.index)))
+    (folder / "data.yaml").write_text("names:\n" + "".join(f"  {i}: {name}\n" for i, name in enumerate(used)))
 
 
 def read_sprites(folder, classes):

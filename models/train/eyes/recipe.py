@@ -48,6 +48,8 @@ class Recipe:
     held_out: float
     teacher: float
     float_until: int
+    activation: str = "silu"
+    frozen: bool = True
     starts_as: dict = field(default_factory=dict)
 
     def known(self):
@@ -55,13 +57,23 @@ class Recipe:
         return {i: COCO_NAMES[name] for i, name in enumerate(self.classes) if name in COCO_NAMES}
 
 
-def load(path, steps=None):
-    """Reads a recipe; paths in it are relative to it."""
-    path = pathlib.Path(path)
+ACTIVATIONS = ("silu", "relu")
+
+
+def read(path):
+    """A file's table over that of its `base`, a file beside it."""
     try:
         raw = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SystemExit(f"{path}: {error}")
+    base = raw.pop("base", None)
+    return read(path.parent / base) | raw if base else raw
+
+
+def load(path, steps=None):
+    """Reads a recipe; paths in it are relative to it."""
+    path = pathlib.Path(path)
+    raw = read(path)
     faults = []
 
     def take(table, key, kind, where, default=...):
@@ -108,9 +120,14 @@ def load(path, steps=None):
         rate=take(raw, "rate", float, ""), seed=take(raw, "seed", int, ""), sides=take(raw, "sides", list, ""),
         keep_original=take(raw, "keep_original", float, "", 0.0), held_out=take(raw, "held_out", float, "", 0.15),
         teacher=take(raw, "teacher", float, "", 1.0), float_until=take(raw, "float_until", int, "", 0), starts_as=starts_as,
+        activation=take(raw, "activation", str, "", "silu"), frozen=take(raw, "frozen", bool, "", True),
     )
     raw.pop("steps", None)
     faults.extend(f"{key} is unknown" for key in raw)
+    if recipe.activation not in ACTIVATIONS:
+        faults.append(f"activation = \"{recipe.activation}\"; write one of {', '.join(ACTIVATIONS)}")
+    if (recipe.frozen or recipe.keep_original) and (recipe.activation != "silu" or size == "wide"):
+        faults.append("this network's weights are not the original's any more; write frozen = false and keep_original = 0.0")
     if any(side % 32 for side in [*recipe.sides, recipe.side]):
         faults.append("side and sides: write multiples of 32")
     if faults:
