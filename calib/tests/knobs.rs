@@ -1,5 +1,4 @@
 //! Every knob is on the page of knobs, and nonsense is refused with the mend.
-#![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 
 use calib::camera::{Camera, Network};
 use calib::check::Problem;
