@@ -47,16 +47,16 @@ pub struct SceneKnobs {
 impl Default for SceneKnobs {
     fn default() -> Self {
         Self {
-            moved: Gate { enter: 0.01, leave: 0.005 },
-            covered: Gate { enter: 0.7, leave: 0.5 },
-            blurred: Gate { enter: 0.35, leave: 0.5 },
+            moved: Gate { enter: 0.005, leave: 0.004 },
+            covered: Gate { enter: 0.65, leave: 0.5 },
+            blurred: Gate { enter: 0.5, leave: 0.65 },
             dark: Gate { enter: 30.0, leave: 40.0 },
             glare: Gate { enter: 0.4, leave: 0.3 },
             frozen_secs: 120.0,
             fault_looks: 2,
-            settle_looks: 2,
-            adapt_hours: 2.0,
-            still_secs: 40.0,
+            settle_looks: 1,
+            adapt_hours: 0.25,
+            still_secs: 8.0,
             absorb_hours: 24.0,
             memory_days: 14,
             reference: None,

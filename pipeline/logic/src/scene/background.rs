@@ -29,6 +29,8 @@ const STEADY: f32 = 0.5;
 /// How fast the background follows a tile that agrees well, milliseconds. That is light: what differs by this
 /// little has no edges of its own.
 const FOLLOW_MS: f32 = 180_000.0;
+/// Time after which an empty place is normal: nothing is to be done about it.
+const GONE_MS: i64 = 1_800_000;
 /// Noise energy that is believed of any camera.
 const NOISE_MIN: f32 = 500.0;
 /// Weight of one look in the restlessness of a tile.
@@ -192,6 +194,10 @@ impl Background {
         }
         for tile in 0..self.tiles.len() {
             if marks.hidden[tile] {
+                // What is not known yet makes no edges beside what is.
+                if self.tiles[tile].learnt == 0 {
+                    self.replace(tile, levels);
+                }
                 continue;
             }
             let (difference, held) = (bench.normal.difference(tile, noise), marks.held[tile]);
@@ -294,6 +300,7 @@ impl Background {
     pub(super) fn absorb(&mut self, stay_ms: i64, held: &[bool]) {
         for (tile, &held) in held.iter().enumerate() {
             let memory = &mut self.tiles[tile];
+            let stay_ms = if memory.vote < 0 { stay_ms.min(GONE_MS) } else { stay_ms };
             if memory.evidence >= EVIDENCE_ON && memory.stood_ms >= stay_ms && !held {
                 memory.settle();
                 for pixel in Grid::pixels(tile) {

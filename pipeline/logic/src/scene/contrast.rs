@@ -93,7 +93,7 @@ impl Contrast {
 }
 
 /// Each tile with its neighbours, weighed 1-2-1 on both axes; the sum of the weights is four tiles of 16 pixels.
-fn smooth(grid: &Grid, plane: &mut Vec<f32>, scratch: &mut Vec<f32>) {
+fn smooth(grid: &Grid, plane: &mut [f32], scratch: &mut Vec<f32>) {
     scratch.clear();
     for row in plane.chunks_exact(COLS) {
         scratch.push(row[0] * 3.0 + row[1]);

@@ -33,6 +33,8 @@ const DAYS_APART_MIN: i64 = 2;
 const CHANGED: f32 = 0.55;
 /// Least tiles of a change that is told of: about a hundredth of the picture's width and height each way.
 const TILES_MIN: usize = 9;
+/// Least tiles across and down it.
+const SIDE_TILES_MIN: usize = 4;
 /// Levels lost at most in a kept day.
 const LEVEL_STEP: u8 = 4;
 
@@ -243,12 +245,17 @@ impl Days {
         let mut proposals = Vec::new();
         bench.groups.start(grid);
         for tile in 0..grid.len() {
-            if bench.groups.gather(grid, tile, told) >= TILES_MIN {
+            if bench.groups.gather(grid, tile, told) >= TILES_MIN && is_broad(bench.groups.extent()) {
                 proposals.push(proposal(grid, &bench.groups, &strength, &since));
             }
         }
         proposals
     }
+}
+
+/// What a day's shadow leaves between two pictures is a thread along its edge.
+fn is_broad([col0, row0, col1, row1]: [usize; 4]) -> bool {
+    (col1 - col0).min(row1 - row0) + 1 >= SIDE_TILES_MIN
 }
 
 fn proposal(grid: &Grid, groups: &Groups, strength: &[f32], since: &[Timestamp]) -> Proposal {

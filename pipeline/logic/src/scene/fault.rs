@@ -26,7 +26,7 @@ const EXIT_AFTER_MS: i64 = 2_000;
 
 /// A view is in place for sure where so much of it agrees with its reference; below the second hardly any does.
 /// In between its patches say: edges along a nudge agree with it.
-pub(super) const IN_PLACE_SURE: f32 = 0.85;
+pub(super) const IN_PLACE_SURE: f32 = 0.95;
 pub(super) const OUT_OF_PLACE_MAX: f32 = 0.35;
 /// Part of the reference's coarse edges that a covered view keeps at most: to enter, to leave.
 const COVERED_COARSE: (f32, f32) = (0.2, 0.4);
@@ -46,9 +46,11 @@ pub(super) struct Likeness {
     pub(super) in_place: Option<f32>,
     /// Edge energy over the reference's, where that has edges.
     pub(super) energy: f32,
-    /// Gain of fine and of coarse edges over the reference's: the better third of the sectors reaches it.
+    /// Gain of fine and of coarse edges over the reference's, where it is best.
     pub(super) fine: f32,
     pub(super) coarse: f32,
+    /// Gain of coarse edges where it is middling.
+    pub(super) contrast: f32,
     /// Whether the patches say that the view is elsewhere.
     pub(super) is_away: bool,
     /// Whether noise is far over what it normally is.
@@ -158,7 +160,7 @@ impl FaultWatch {
     /// Takes whether a clear look is veiled.
     pub(super) fn veil(&mut self, likeness: &Likeness, at: Timestamp) -> bool {
         let limit = if self.is_veiled { VEILED_COARSE.1 } else { VEILED_COARSE.0 };
-        let sign = likeness.coarse < limit || likeness.is_streaked;
+        let sign = likeness.contrast < limit || likeness.is_streaked;
         if sign == self.is_veiled {
             self.veil_lasting.looks = 0;
         } else if self.veil_lasting.lasts(at, VEIL_AFTER) {

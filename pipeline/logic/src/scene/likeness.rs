@@ -20,6 +20,11 @@ const STREAKED: f32 = 4.0;
 /// Noise energy below which nothing counts as streaks.
 const STREAKED_MIN: f32 = 600.0;
 
+/// Rank of the sector that speaks for focus, which nothing in a blurred view escapes, and of the one that speaks
+/// for mist, through which the nearest things still show.
+const SHARPEST: f32 = 0.85;
+const TYPICAL: f32 = 0.65;
+
 /// Working memory.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Judge {
@@ -76,16 +81,20 @@ impl Judge {
         let in_place = (count >= SECTORS_MIN)
             .then(|| textured().filter(|s| s.agreeing > 0.5 * s.texture).count() as f32 / count as f32);
         let sum = |part: fn(&Sector) -> f32| textured().map(part).sum::<f32>();
-        let mut gain = |part: fn(&Sector) -> f32| {
+        let mut gain = |part: fn(&Sector) -> f32, share: f32| {
+            if count == 0 {
+                return 1.0;
+            }
             self.gains.clear();
             self.gains.extend(textured().map(part));
-            quantile(&mut self.gains, 0.65)
+            quantile(&mut self.gains, share)
         };
         let mut likeness = Likeness {
             in_place,
             energy: sum(|s| s.energy) / sum(|s| s.texture).max(1.0),
-            fine: if count == 0 { 1.0 } else { gain(|s| s.shared / s.texture) },
-            coarse: if count == 0 { 1.0 } else { gain(|s| s.coarse_shared / s.coarse_texture.max(1.0)) },
+            fine: gain(|s| s.shared / s.texture, SHARPEST),
+            coarse: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), SHARPEST),
+            contrast: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), TYPICAL),
             is_away: false,
             is_streaked: bench.noise_seen > STREAKED_MIN && bench.noise_seen > STREAKED * normal_noise,
         };

@@ -1,5 +1,9 @@
 //! The thresholds and times that a camera's file may set, in the units of a thumb.
 
+use calib::scene::{Gate, SceneKnobs};
+
+use super::thumb::THUMB_WIDTH;
+
 /// Limits of one camera. Pairs are the value at which a fault is entered and the one at which it is left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limits {
@@ -29,21 +33,29 @@ pub(super) struct Limits {
     pub(super) days_max: usize,
 }
 
+impl From<&SceneKnobs> for Limits {
+    fn from(knobs: &SceneKnobs) -> Self {
+        let gate = |gate: Gate| (gate.enter as f32, gate.leave as f32);
+        let ms = |secs: f64| (secs * 1000.0).round() as i64;
+        Self {
+            moved_px: knobs.moved.enter as f32 * THUMB_WIDTH as f32,
+            covered: gate(knobs.covered),
+            blurred: gate(knobs.blurred),
+            dark: gate(knobs.dark),
+            glare: gate(knobs.glare),
+            frozen_ms: ms(knobs.frozen_secs),
+            fault_looks: knobs.fault_looks,
+            settle_looks: knobs.settle_looks,
+            follow_ms: ms(knobs.adapt_hours * 3600.0) as f32 / std::f32::consts::LN_2,
+            still_ms: ms(knobs.still_secs),
+            absorb_ms: ms(knobs.absorb_hours * 3600.0),
+            days_max: knobs.memory_days as usize,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            moved_px: 1.4,
-            covered: (0.65, 0.5),
-            blurred: (0.5, 0.65),
-            dark: (30.0, 40.0),
-            glare: (0.4, 0.3),
-            frozen_ms: 120_000,
-            fault_looks: 3,
-            settle_looks: 1,
-            follow_ms: 900_000.0,
-            still_ms: 8_000,
-            absorb_ms: 24 * 3_600_000,
-            days_max: 14,
-        }
+        Self::from(&SceneKnobs::default())
     }
 }

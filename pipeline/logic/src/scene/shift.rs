@@ -13,6 +13,8 @@ const PATCH_PX: usize = 16;
 const PATCH_TILES: usize = PATCH_PX / TILE_PX;
 /// How far a patch is looked for, pixels of a thumb.
 const SEARCH_PX: isize = 12;
+/// Up to here every pixel is tried, beyond it every second.
+const DENSE_PX: isize = 5;
 /// Correlation from which a patch counts as found.
 const FOUND: f32 = 0.65;
 /// Least energy of the weaker direction of a patch that has a corner.
@@ -123,8 +125,12 @@ fn find(grid: &Grid, levels: &[u8], reference: &[u8], origin: usize) -> Option<[
     let score = |dx: isize, dy: isize| correlation(grid, levels, &patch, energy, origin, [dx, dy]);
     let mut best = (-1.0, [0, 0]);
     best_of(&mut best, score(0, 0), [0, 0]);
-    for dy in (-SEARCH_PX..=SEARCH_PX).step_by(2) {
-        for dx in (-SEARCH_PX..=SEARCH_PX).step_by(2) {
+    for dy in -SEARCH_PX..=SEARCH_PX {
+        for dx in -SEARCH_PX..=SEARCH_PX {
+            let is_near = dx.abs().max(dy.abs()) <= DENSE_PX;
+            if !is_near && (dx % 2 != 0 || dy % 2 != 0) {
+                continue;
+            }
             best_of(&mut best, score(dx, dy), [dx, dy]);
         }
     }

@@ -112,7 +112,7 @@ impl SceneWatch {
 
     /// A scene that goes on from what was kept. Views of presets that the camera no longer has are dropped.
     pub fn resume(camera: Arc<Camera>, mut state: SceneState) -> Self {
-        let is_known = |name: &String| camera.presets.iter().any(|(known, _)| known == name);
+        let is_known = |name: &String| camera.presets.iter().any(|preset| preset.name == *name);
         let plane_len = state.height_px * THUMB_WIDTH;
         state.views.retain(|view| {
             view.preset.as_ref().is_none_or(is_known) && view.background.level.len() == plane_len
@@ -121,8 +121,8 @@ impl SceneWatch {
             state.preset = None;
         }
         let height_px = state.height_px;
-        let mut watch =
-            Self { camera, limits: Limits::default(), state, desk: Desk::default(), last: Scene::default() };
+        let limits = Limits::from(&camera.scene);
+        let mut watch = Self { camera, limits, state, desk: Desk::default(), last: Scene::default() };
         watch.lay_out(height_px);
         watch
     }
@@ -241,7 +241,11 @@ impl SceneWatch {
         self.desk.grid = Grid::of(height_px);
         self.desk.area.clear();
         self.desk.area.resize(self.desk.grid.len(), false);
-        let zones = self.camera.zones.iter().filter(|zone| zone.kind == ZoneKind::ConstructionWatch);
+        let zones = self
+            .camera
+            .zones
+            .iter()
+            .filter(|zone| zone.kind == ZoneKind::ConstructionWatch && zone.preset.is_none());
         for area in zones.filter_map(|zone| zone.area_in_image(self.camera.ground.as_ref())) {
             let rows = self.desk.grid.rows;
             for (tile, watched) in self.desk.area.iter_mut().enumerate() {
@@ -419,12 +423,12 @@ impl SceneWatch {
     fn preset_name(&self, number: Option<usize>) -> Option<Option<String>> {
         match number {
             None => Some(None),
-            Some(number) => self.camera.presets.get(number).map(|(name, _)| Some(name.clone())),
+            Some(number) => self.camera.presets.get(number).map(|preset| Some(preset.name.clone())),
         }
     }
 
     fn preset_number(&self, name: &Option<String>) -> Option<usize> {
         let name = name.as_ref()?;
-        self.camera.presets.iter().position(|(known, _)| known == name)
+        self.camera.presets.iter().position(|preset| preset.name == *name)
     }
 }
