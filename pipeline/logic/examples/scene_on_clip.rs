@@ -38,7 +38,7 @@ fn detections(line: &str) -> (i64, Vec<Detection>) {
 
 fn write_pgm(path: String, thumb: &Thumb) {
     let mut file = std::fs::File::create(path).unwrap();
-    write!(file, "P5 {THUMB_WIDTH} {} 255\n", thumb.height()).unwrap();
+    writeln!(file, "P5 {THUMB_WIDTH} {} 255", thumb.height()).unwrap();
     file.write_all(thumb.luma()).unwrap();
 }
 

@@ -150,7 +150,7 @@ fn is_away(likeness: &Likeness, votes: Votes, limits: &Limits) -> bool {
     }
     let away = votes.away as f32;
     let is_far = votes.shift[0].hypot(votes.shift[1]) >= limits.moved_px;
-    let agree_elsewhere = is_far && votes.away >= 4 && away >= 0.25 * asked && away > 2.0 * in_place;
+    let agree_elsewhere = is_far && votes.away >= 4 && away >= 0.12 * asked && away > 2.0 * in_place;
     let is_lost = likeness.in_place.is_some_and(|share| share < OUT_OF_PLACE_MAX);
     agree_elsewhere || (is_lost && in_place < 0.12 * asked && likeness.energy > 0.3)
 }
