@@ -3,7 +3,7 @@
 use super::grid::{COLS, Grid};
 
 /// Tiles this near belong together.
-pub(super) const REACH: usize = 2;
+const REACH: usize = 2;
 
 /// Working memory of a flood fill; `members` is the group that was gathered last.
 #[derive(Debug, Default, Clone)]

@@ -9,7 +9,7 @@ use calib::time::Timestamp;
 use super::background::{Background, Seen};
 use super::contrast::quantile;
 use super::grid::{COLS, Grid, SECTOR_COUNT, TILE_PX};
-use super::groups::{Groups, REACH};
+use super::groups::Groups;
 use super::thumb::THUMB_WIDTH;
 use super::{Proposal, ProposalKind};
 
@@ -19,8 +19,10 @@ pub const PROPOSALS_MAX: usize = 16;
 const TILES_MIN: usize = 5;
 /// A brightness that changed, levels (about 12 %).
 const RELIT: f32 = 12.0;
+/// How far around a region its surroundings are asked, tiles.
+const RING: usize = 3;
 /// Part of a region's surroundings that is relit where the region is an edge of light.
-const EDGE_OF_LIGHT: std::ops::Range<f32> = 0.25..0.8;
+const EDGE_OF_LIGHT: std::ops::Range<f32> = 0.12..0.95;
 /// How fast an edge of light becomes background, milliseconds.
 const LIGHT_MS: f32 = 60_000.0;
 /// A pixel that differs from the background, levels.
@@ -147,22 +149,22 @@ impl Regions {
             let cols =
                 self.groups.members.iter().filter(|&&tile| tile / COLS == row).map(|&tile| tile % COLS);
             let Some((low, high)) = span(cols) else { continue };
-            if low >= REACH {
-                ask(row * COLS + low - REACH);
+            if low >= RING {
+                ask(row * COLS + low - RING);
             }
-            if high + REACH < COLS {
-                ask(row * COLS + high + REACH);
+            if high + RING < COLS {
+                ask(row * COLS + high + RING);
             }
         }
         for col in x0..=x1 {
             let rows =
                 self.groups.members.iter().filter(|&&tile| tile % COLS == col).map(|&tile| tile / COLS);
             let Some((low, high)) = span(rows) else { continue };
-            if low >= REACH {
-                ask((low - REACH) * COLS + col);
+            if low >= RING {
+                ask((low - RING) * COLS + col);
             }
-            if high + REACH < grid.rows {
-                ask((high + REACH) * COLS + col);
+            if high + RING < grid.rows {
+                ask((high + RING) * COLS + col);
             }
         }
         all >= 4.0 && EDGE_OF_LIGHT.contains(&(relit / all))
