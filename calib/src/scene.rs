@@ -47,15 +47,15 @@ pub struct SceneKnobs {
 impl Default for SceneKnobs {
     fn default() -> Self {
         Self {
-            moved: 0.0045,
+            moved: 0.005,
             covered: Gate { enter: 0.65, leave: 0.5 },
             blurred: Gate { enter: 0.5, leave: 0.65 },
             dark: Gate { enter: 30.0, leave: 40.0 },
             glare: Gate { enter: 0.4, leave: 0.3 },
             frozen_secs: 120.0,
-            fault_looks: 3,
+            fault_looks: 2,
             settle_looks: 1,
-            follow_secs: 900.0,
+            follow_secs: 1300.0,
             still_secs: 8.0,
             absorb_hours: 24.0,
             memory_days: 14,
