@@ -5,6 +5,7 @@ pub mod case;
 pub mod dedupe;
 pub mod finding;
 pub mod look;
+pub mod place;
 pub mod scene;
 mod spot;
 mod thing;
