@@ -3,12 +3,12 @@
 //! In: what a rule saw, the camera's calibration, the grid layers. Out: a [`Finding`]. Never: a guess; what
 //! is not known stays `None`.
 
-use calib::camera::Camera;
-use calib::grid::{CERTAIN_MIN, Grids, Placement};
-use calib::space::CRS;
 use crate::case::{Candidate, Location, Matter, UnitGrid};
 use crate::finding::{Finding, Sight};
 use crate::look::CameraId;
+use calib::camera::Camera;
+use calib::grid::{CERTAIN_MIN, Grids, Placement};
+use calib::space::CRS;
 
 /// Cells less probable than this are not named beside a border.
 const CANDIDATE_MIN: f64 = 0.01;

@@ -37,6 +37,9 @@ const MARK_SIGMA_PX: f64 = 0.8;
 const MIDDLE: LonLat = LonLat::new(118.6625, 34.9120);
 const HALF_M: (f64, f64) = (2_200.0, 1_300.0);
 
+/// Half a side of what an integrator draws around a place that is told again and again for nothing, metres.
+const IGNORED_M: f64 = 1.5;
+
 /// The grid layers of the example county.
 ///
 /// # Errors
@@ -77,14 +80,27 @@ pub(crate) fn eye(seed: u64, camera: usize, is_other_end: bool) -> Eye {
     Eye::new(at, dice.between(6.0, 9.0), yaw, dice.between(0.28, 0.36), dice.between(1.12, 1.25))
 }
 
-/// A camera ready to watch, under the county's papers.
+/// A camera ready to watch, under the county's papers, with the places that it is told to ignore.
 ///
 /// # Errors
 /// The written file is not what the product reads: a fault of this crate.
-pub(crate) fn camera(seed: u64, number: usize, id: &str, site: &Site, eye: &Eye) -> Result<Camera, SimError> {
+pub(crate) fn camera(
+    seed: u64,
+    number: usize,
+    id: &str,
+    site: &Site,
+    eye: &Eye,
+    ignored: &[Place],
+) -> Result<Camera, SimError> {
     let refused = |problems: Vec<Problem>| SimError::Camera(format!("{id}: {problems:?}"));
     let catalogue = Catalogue::builtin();
-    let text = file(seed, number, site, eye);
+    let mut text = file(seed, number, site, eye);
+    for (i, at) in ignored.iter().enumerate() {
+        let around = |middle: f64| (middle - IGNORED_M, middle + IGNORED_M);
+        let corners = site.corners(around(at.along_m), around(at.across_m));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "[[zone]]\nid = \"ignore-{i}\"\nkind = \"ignore\"\nground = {corners}");
+    }
     let mut camera = Camera::parse(id, &text, &catalogue).map_err(refused)?;
     let permits = calib::permit::parse("permits.toml", &site.permits(), &catalogue).map_err(refused)?;
     let calendar = Calendar::parse("calendar.toml", CALENDAR).map_err(refused)?;
@@ -95,7 +111,8 @@ pub(crate) fn camera(seed: u64, number: usize, id: &str, site: &Site, eye: &Eye)
 
 /// The text of a camera's file.
 fn file(seed: u64, number: usize, site: &Site, eye: &Eye) -> String {
-    let mut text = format!("name = \"Street {}\"\n[stream]\nurl = \"rtsp://192.0.2.1/{number}\"\n", site.number);
+    let mut text =
+        format!("name = \"Street {}\"\n[stream]\nurl = \"rtsp://192.0.2.1/{number}\"\n", site.number);
     let [width, height] = PICTURE_PX;
     let _ = writeln!(text, "[calibration]\nimage_size = [{width}, {height}]");
     let mut dice = Dice::about(seed, &[about::CAMERA, number as u64, 1]);

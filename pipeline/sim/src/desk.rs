@@ -24,6 +24,7 @@ use crate::log::{Line, Log};
 use crate::lookout::{Lookout, Told};
 use crate::site::Site;
 use crate::sky::{about, minutes_ms};
+use crate::street::Place;
 
 /// How many closed cases of a matter, latest first, are searched for the one that came back; as in the store.
 const CLOSED_SEARCHED_MAX: usize = 512;
@@ -38,13 +39,14 @@ const CLOSED_WHEN_GONE: f64 = 0.85;
 const CLOSED_AFTER_MIN: (f64, f64) = (5.0, 240.0);
 const REJECTED_AFTER_MIN: (f64, f64) = (10.0, 480.0);
 
+/// Why a case is false where nothing stood.
+const NOTHING_THERE: &str = "nothing there";
+
 /// One case.
 #[derive(Debug)]
 pub(crate) struct CaseRecord {
-    pub(crate) opened_ms: i64,
     pub(crate) code: String,
     pub(crate) kind: &'static str,
-    pub(crate) camera: usize,
     pub(crate) linked: Option<usize>,
     /// The violation that it is about; `None` for a false one.
     pub(crate) about: Option<(usize, usize)>,
@@ -62,6 +64,9 @@ pub(crate) struct Desk {
     spots: BTreeMap<(usize, SpotId), usize>,
     /// When each open case is ended.
     ends: BTreeMap<(i64, usize), ()>,
+    /// Places where a camera told of nothing a second time after a person had said so: somebody draws a zone of
+    /// kind `ignore` there before the next day. By camera.
+    pub(crate) to_ignore: Vec<(usize, Place)>,
     seed: u64,
 }
 
@@ -78,6 +83,7 @@ impl Desk {
             closed: BTreeMap::new(),
             spots: BTreeMap::new(),
             ends: BTreeMap::new(),
+            to_ignore: Vec::new(),
             seed,
         }
     }
@@ -142,15 +148,18 @@ impl Desk {
             ends_ms = gone_ms + between(CLOSED_AFTER_MIN);
         } else {
             why = why_not(finding, site);
+            let is_told_again = linked.is_some_and(|case| self.cases[case].about.is_none());
+            if is_told_again && why == NOTHING_THERE {
+                let at = finding.location.as_ref().map(|location| site.street.place(location.lon_lat()));
+                self.to_ignore.extend(at.map(|at| (camera, at)));
+            }
             ends_ms += between(REJECTED_AFTER_MIN);
         }
         let kind = lookout.camera.rules[finding.sight.rule].kind.name();
         log.line(Line::found("opened", finding, number).with(linked, about.is_some(), &why));
         self.cases.push(CaseRecord {
-            opened_ms: at_ms,
             code: finding.matter.code.clone(),
             kind,
-            camera,
             linked,
             about: about.map(|truth| (lookout.site, truth)),
             why,
@@ -215,6 +224,6 @@ fn why_not(finding: &Finding, site: &Site) -> String {
         Some((what, metres)) if metres <= 8.0 => {
             format!("{what} at {}", if metres <= PLACE_M.0 { "the place" } else { "6 to 8 m" })
         }
-        _ => "nothing there".to_owned(),
+        _ => NOTHING_THERE.to_owned(),
     }
 }

@@ -38,15 +38,17 @@ impl Troubles {
         }
         if dice.chance(rates::FAULTS_PER_DAY) {
             let span = spell(dice, day, rates::FAULT_MIN);
-            let (kind, shows) = [(ViewFault::Covered, 0.0), (ViewFault::Dark, 0.3), (ViewFault::Glare, 0.3)]
-                [dice.pick(3)];
+            let (kind, shows) =
+                [(ViewFault::Covered, 0.0), (ViewFault::Dark, 0.3), (ViewFault::Glare, 0.3)][dice.pick(3)];
             self.faults.push((span, Fault { kind, shift: (0.0, 0.0), shows }));
         }
         if dice.chance(rates::NUDGES_PER_DAY) {
             let from = spell(dice, day, (1.0, 2.0)).0;
             let span = (from, from + minutes_ms(dice.doubling(rates::NUDGE_MIN.0, rates::NUDGE_MIN.1)));
             // Fifteen pixels to a tenth of the picture.
-            let mut off = |px: f64| (dice.doubling(15.0, 190.0) / px * if dice.chance(0.5) { 1.0 } else { -1.0 }) as f32;
+            let mut off = |px: f64| {
+                (dice.doubling(15.0, 190.0) / px * if dice.chance(0.5) { 1.0 } else { -1.0 }) as f32
+            };
             let shift = (off(1920.0), off(1920.0));
             self.faults.push((span, Fault { kind: ViewFault::Moved, shift, shows: 1.0 }));
         }

@@ -43,7 +43,8 @@ impl Glimpses {
         let mut walkers = Vec::new();
         while walkers.len() < WALKERS {
             let side = if dice.chance(0.5) { 1.0 } else { -1.0 };
-            let at = Place::new(dice.between(ALONG_M.0 - 6.0, ALONG_M.1 + 6.0), side * dice.between(3.0, 8.0));
+            let at =
+                Place::new(dice.between(ALONG_M.0 - 6.0, ALONG_M.1 + 6.0), side * dice.between(3.0, 8.0));
             let canopy = Block { middle: at, length_m: 1.0, depth_m: 1.0, low_m: 1.75, high_m: 2.1 };
             let Some(bounds) = eye.bounds(&Block::standing(at, 0.55, 0.5, 1.7), 0.5) else { continue };
             walkers.push((Cover { bounds, distance_m: eye.distance_m(at) }, eye.bounds(&canopy, 0.7)));
@@ -52,7 +53,9 @@ impl Glimpses {
         while vehicles.len() < VEHICLES {
             let at = Place::new(dice.between(ALONG_M.0 - 8.0, ALONG_M.1 + 8.0), [2.0, -2.0][dice.pick(2)]);
             let size = if dice.chance(0.2) { (7.0, 2.3, 2.9) } else { (4.4, 1.8, 1.5) };
-            let Some(bounds) = eye.bounds(&Block::standing(at, size.0, size.1, size.2), 0.4) else { continue };
+            let Some(bounds) = eye.bounds(&Block::standing(at, size.0, size.1, size.2), 0.4) else {
+                continue;
+            };
             vehicles.push(Cover { bounds, distance_m: eye.distance_m(at) });
         }
         let at_least = rates::WALKERS.map(|mean| {
@@ -82,7 +85,8 @@ impl Glimpses {
             if of(0) < rates::PERSON.recall as f32 * weather.clear {
                 seen.push(detection(Class::Person, walker.bounds, &rates::PERSON, dice));
             }
-            let held = if weather.is_raining { rates::UMBRELLA_HELD_IN_RAIN } else { rates::UMBRELLA_HELD_IN_SUN };
+            let held =
+                if weather.is_raining { rates::UMBRELLA_HELD_IN_RAIN } else { rates::UMBRELLA_HELD_IN_SUN };
             if let Some(canopy) = canopy
                 && of(16) < held
                 && of(32) < rates::UMBRELLA.recall as f32 * weather.clear
@@ -99,8 +103,7 @@ impl Glimpses {
                 seen.push(detection(class, vehicle.bounds, &rates::VEHICLE, dice));
             }
         }
-        let false_box =
-            if weather.is_raining { rates::FALSE_BOX_IN_RAIN } else { rates::FALSE_BOX_PER_LOOK };
+        let false_box = if weather.is_raining { rates::FALSE_BOX_IN_RAIN } else { rates::FALSE_BOX_PER_LOOK };
         if dice.chance(false_box) {
             seen.push(self.nothing(dice));
         }
@@ -111,12 +114,7 @@ impl Glimpses {
         let around = self.walkers[dice.pick(WALKERS)].0.bounds;
         let side = around.width() * dice.between(0.8, 2.0) as f32;
         let (x, y) = (around.x0, around.y1);
-        let bounds = ImageBox {
-            x0: x,
-            y0: (y - 1.3 * side).max(0.0),
-            x1: (x + side).min(1.0),
-            y1: y,
-        };
+        let bounds = ImageBox { x0: x, y0: (y - 1.3 * side).max(0.0), x1: (x + side).min(1.0), y1: y };
         if dice.chance(0.75) {
             detection(Class::Garbage, bounds, &rates::FALSE_STAY, dice)
         } else {

@@ -13,6 +13,8 @@ use logic::look::{CameraId, Look};
 use logic::scene::{Light, Proposal, Scene, ViewFault};
 use logic::watch::Watch;
 
+use crate::SimError;
+use crate::county;
 use crate::dice::Dice;
 use crate::fault::{Fault, Troubles};
 use crate::glimpse::{Cover, Glimpses, Weather};
@@ -59,10 +61,18 @@ pub(crate) struct Lookout {
     troubles: Troubles,
     last_ms: i64,
     was_faulty: bool,
+    ignored: Vec<Place>,
 }
 
 impl Lookout {
-    pub(crate) fn new(seed: u64, number: usize, id: &str, camera: Arc<Camera>, site: usize, eye: Eye) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        number: usize,
+        id: &str,
+        camera: Arc<Camera>,
+        site: usize,
+        eye: Eye,
+    ) -> Self {
         let mut dice = Dice::about(seed, &[about::CAMERA_THING, number as u64]);
         let glimpses = Glimpses::of(&eye, &mut dice);
         let mut coming = Vec::new();
@@ -94,7 +104,20 @@ impl Lookout {
             troubles: Troubles::default(),
             last_ms: i64::MIN / 2,
             was_faulty: false,
+            ignored: Vec::new(),
         }
+    }
+
+    /// Somebody draws a zone to be ignored around a place; the watch goes on with what it remembers.
+    ///
+    /// # Errors
+    /// The file does not read: a fault of this crate.
+    pub(crate) fn ignore(&mut self, seed: u64, site: &Site, at: Place) -> Result<(), SimError> {
+        self.ignored.push(at);
+        let camera = county::camera(seed, self.number, self.id.as_str(), site, &self.eye, &self.ignored)?;
+        self.camera = Arc::new(camera);
+        self.watch = Watch::resume(Arc::clone(&self.camera), self.watch.state().clone());
+        Ok(())
     }
 
     /// Watches one day of its street.

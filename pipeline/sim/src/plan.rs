@@ -4,13 +4,12 @@
 //! reported; the world does not hang on it, so that every camera can be watched apart.
 
 use crate::dice::Dice;
-use crate::site::{
-    ALONG_M, Habit, LOT_ACROSS_M, LOT_ALONG_M, MARKET_ALONG_M, MARKET_HOURS, Right, SHOPS_ALONG_M, Site, Stall,
-};
 use crate::rates;
-use crate::sky::{
-    DAY_MS, HOUR_MS, MINUTE_MS, Span, about, count, day_begins, holds, minutes_ms, spell,
+use crate::site::{
+    ALONG_M, Habit, LOT_ACROSS_M, LOT_ALONG_M, MARKET_ALONG_M, MARKET_HOURS, Right, SHOPS_ALONG_M, Site,
+    Stall,
 };
+use crate::sky::{DAY_MS, HOUR_MS, MINUTE_MS, Span, about, count, day_begins, holds, minutes_ms, spell};
 use crate::street::Place;
 use crate::thing::{Proposed, Thing};
 use crate::truth::Kind;
@@ -132,7 +131,10 @@ impl Site {
                 let truth =
                     self.violates(Kind::OverflowingBin, "06042", "bin over its rim", place, (from, until));
                 self.put(Thing::overflow(place, spills, (from, until)).true_of(truth));
-                self.put(Thing::lorry(Place::new(place.along_m, -5.0), (until - MINUTE_MS, until + 2 * MINUTE_MS)));
+                self.put(Thing::lorry(
+                    Place::new(place.along_m, -5.0),
+                    (until - MINUTE_MS, until + 2 * MINUTE_MS),
+                ));
             } else if dice.chance(0.3) {
                 // A truck empties a bin that was not full; tipped up it looks over its rim.
                 let tip = (from, from + minutes_ms(dice.between(0.5, 2.0)));
@@ -182,7 +184,8 @@ impl Site {
             goes_on = true;
             let begins = day_begins(works.from_day) + 8 * HOUR_MS;
             let ends = day_begins(works.from_day + works.days);
-            let middle = Place::new((LOT_ALONG_M.0 + LOT_ALONG_M.1) / 2.0, (LOT_ACROSS_M.0 + LOT_ACROSS_M.1) / 2.0);
+            let middle =
+                Place::new((LOT_ALONG_M.0 + LOT_ALONG_M.1) / 2.0, (LOT_ACROSS_M.0 + LOT_ACROSS_M.1) / 2.0);
             let pile = Place::new(middle.along_m - 5.5, LOT_ACROSS_M.0 + 2.0);
             if age == 0 {
                 let span = (begins, ends);
@@ -225,14 +228,18 @@ impl Site {
         }
         for _ in 0..count(dice, 2.0) {
             let span = by_day(dice, day, (0.7, 12.0));
-            let at = Place::new(dice.between(ALONG_M.0, ALONG_M.1), if dice.chance(0.5) { 3.4 } else { -3.4 });
+            let at =
+                Place::new(dice.between(ALONG_M.0, ALONG_M.1), if dice.chance(0.5) { 3.4 } else { -3.4 });
             if !self.is_taken(at, 3.0, span) {
                 self.put(Thing::delivery(at, span));
             }
         }
         for _ in 0..count(dice, rates::LORRIES_PER_DAY) {
             let span = by_day(dice, day, rates::LORRY_MIN);
-            let at = Place::new(dice.between(ALONG_M.0 - 4.0, ALONG_M.1), if dice.chance(0.5) { 2.4 } else { -2.4 });
+            let at = Place::new(
+                dice.between(ALONG_M.0 - 4.0, ALONG_M.1),
+                if dice.chance(0.5) { 2.4 } else { -2.4 },
+            );
             self.put(Thing::lorry(at, span));
         }
     }

@@ -28,8 +28,7 @@ const fn seen(class: Class, recall: f64, score: f32, taken_for: Option<(Class, f
 
 // Measured.
 pub(crate) const GARBAGE: Seen = seen(Class::Garbage, 0.71, 0.62, Some((Class::Bag, 0.03)));
-pub(crate) const BIN_OVERFLOW: Seen =
-    seen(Class::BinOverflow, 0.86, 0.66, Some((Class::GarbageBin, 0.08)));
+pub(crate) const BIN_OVERFLOW: Seen = seen(Class::BinOverflow, 0.86, 0.66, Some((Class::GarbageBin, 0.08)));
 pub(crate) const BIN: Seen = seen(Class::GarbageBin, 0.90, 0.66, Some((Class::BinOverflow, 0.004)));
 pub(crate) const MACHINERY: Seen = seen(Class::Machinery, 0.60, 0.58, Some((Class::Truck, 0.10)));
 pub(crate) const PERSON: Seen = seen(Class::Person, 0.80, 0.62, None);
@@ -105,8 +104,8 @@ pub(crate) const LORRY_MIN: (f64, f64) = (3.0, 30.0);
 pub(crate) const HIDDEN_SHARE: f32 = 0.55;
 /// Walkers in one look by hour of the day.
 pub(crate) const WALKERS: [f32; 24] = [
-    0.05, 0.02, 0.02, 0.02, 0.05, 0.2, 0.5, 0.9, 1.0, 0.7, 0.6, 0.7, 0.7, 0.5, 0.5, 0.6, 0.8, 1.1, 1.1, 0.9, 0.6,
-    0.4, 0.2, 0.1,
+    0.05, 0.02, 0.02, 0.02, 0.05, 0.2, 0.5, 0.9, 1.0, 0.7, 0.6, 0.7, 0.7, 0.5, 0.5, 0.6, 0.8, 1.1, 1.1, 0.9,
+    0.6, 0.4, 0.2, 0.1,
 ];
 /// Share of the walkers with an umbrella over their heads: in the sun, and in rain.
 pub(crate) const UMBRELLA_HELD_IN_SUN: f32 = 0.02;
@@ -114,6 +113,7 @@ pub(crate) const UMBRELLA_HELD_IN_RAIN: f32 = 0.5;
 
 // Assumed for a model that knows them; the default one does not (its card says so), and a vendor on a bare
 // tricycle or a pile of material is beyond it.
-pub(crate) const CARGO_TRICYCLE: Seen = seen(Class::CargoTricycle, 0.60, 0.55, Some((Class::Motorcycle, 0.15)));
+pub(crate) const CARGO_TRICYCLE: Seen =
+    seen(Class::CargoTricycle, 0.60, 0.55, Some((Class::Motorcycle, 0.15)));
 pub(crate) const MATERIAL_PILE: Seen = seen(Class::MaterialPile, 0.60, 0.55, None);
 pub(crate) const SCAFFOLD: Seen = seen(Class::Scaffold, 0.65, 0.58, None);

@@ -89,6 +89,10 @@ pub fn run(
         });
         file(&mut lookouts, &mut sites, &mut desk, &grids, &mut log);
         desk.end_until(day_begins(day + 1), &mut log);
+        for (number, at) in desk.to_ignore.drain(..) {
+            let lookout = &mut lookouts[number];
+            lookout.ignore(seed, &sites[lookout.site], at)?;
+        }
         let looks = lookouts.iter().map(|lookout| lookout.looks).sum();
         after(Day { done: day + 1, looks, cases: desk.cases.len() });
     }
@@ -103,7 +107,7 @@ fn lookouts(seed: u64, cameras: usize, sites: &[Site]) -> Result<Vec<Lookout>, S
         let (site, is_other_end) = county::stands_at(number, sites.len());
         let eye = county::eye(seed, number, is_other_end);
         let id = format!("cam-{number:03}");
-        let camera = county::camera(seed, number, &id, &sites[site], &eye)?;
+        let camera = county::camera(seed, number, &id, &sites[site], &eye, &[])?;
         Ok(Lookout::new(seed, number, &id, Arc::new(camera), site, eye))
     };
     (0..cameras).into_par_iter().map(lookout).collect()

@@ -55,7 +55,9 @@ pub(crate) enum Right {
     /// In the permitted zone, in its hours.
     Market,
     /// By a permit for this place from seven to seven, up to and with a day of the run.
-    Permit { until_day: usize },
+    Permit {
+        until_day: usize,
+    },
 }
 
 /// Building on the lot: from one day of the run on, for so many days.
@@ -187,9 +189,9 @@ impl Site {
 
     /// Whether anything stands within so many metres while a span lasts.
     pub(crate) fn is_taken(&self, place: Place, reach_m: f64, span_ms: (i64, i64)) -> bool {
-        self.lately.iter().any(|(at, span, _)| {
-            span.0 < span_ms.1 && span_ms.0 < span.1 && at.distance_m(place) < reach_m
-        })
+        self.lately
+            .iter()
+            .any(|(at, span, _)| span.0 < span_ms.1 && span_ms.0 < span.1 && at.distance_m(place) < reach_m)
     }
 
     /// What stood nearest to a place at an instant, and how far away.
@@ -232,7 +234,12 @@ impl Site {
 
     /// A rectangle of the street as files have it: longitude and latitude of its corners.
     pub(crate) fn corners(&self, along_m: (f64, f64), across_m: (f64, f64)) -> String {
-        let corners = [(along_m.0, across_m.0), (along_m.1, across_m.0), (along_m.1, across_m.1), (along_m.0, across_m.1)];
+        let corners = [
+            (along_m.0, across_m.0),
+            (along_m.1, across_m.0),
+            (along_m.1, across_m.1),
+            (along_m.0, across_m.1),
+        ];
         let corners = corners.map(|(along, across)| {
             let at = self.street.lon_lat(Place::new(along, across));
             format!("[{:.7}, {:.7}]", at.lon, at.lat)
@@ -262,7 +269,10 @@ fn market_habit(dice: &mut Dice) -> Habit {
     let (from, until) = MARKET_HOURS[dice.pick(2)];
     let from_minute = f64::from(from) + dice.between(5.0, 30.0);
     Habit {
-        place: Place::new(dice.between(MARKET_ALONG_M.0 + 2.0, MARKET_ALONG_M.1 - 2.0), dice.between(5.2, 6.6)),
+        place: Place::new(
+            dice.between(MARKET_ALONG_M.0 + 2.0, MARKET_ALONG_M.1 - 2.0),
+            dice.between(5.2, 6.6),
+        ),
         stall: if dice.chance(0.7) { Stall::Parasol } else { Stall::Tables },
         comes: dice.between(0.7, 0.95),
         from_minute,

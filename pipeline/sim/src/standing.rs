@@ -72,7 +72,12 @@ fn side_px(bounds: &ImageBox) -> f32 {
 
 impl Standing {
     /// The thing in this view; `None` where it shows nothing of it.
-    pub(crate) fn of(thing: &Thing, truth: Option<(TruthId, Span)>, eye: &Eye, dice: &mut Dice) -> Option<Self> {
+    pub(crate) fn of(
+        thing: &Thing,
+        truth: Option<(TruthId, Span)>,
+        eye: &Eye,
+        dice: &mut Dice,
+    ) -> Option<Self> {
         let whole = eye.bounds(&thing.whole, 0.6)?;
         let shows = |block: &Block| eye.bounds(block, 0.7);
         let parts: Vec<PartSeen> = thing
@@ -164,8 +169,7 @@ impl Standing {
     /// What this camera showed of a violation.
     pub(crate) fn account(&self, camera: usize) -> Option<(TruthId, Shown)> {
         let (truth, _) = self.truth?;
-        let shown =
-            Shown { camera, since_ms: self.since_ms, watched_ms: self.watched_ms, looks: self.looks };
+        let shown = Shown { camera, since_ms: self.since_ms, watched_ms: self.watched_ms, looks: self.looks };
         (self.looks > 0).then_some((truth, shown))
     }
 }

@@ -149,7 +149,8 @@ mod tests {
     #[test]
     fn what_is_nearer_is_lower_in_the_picture_and_larger() {
         let eye = Eye::new(Place::new(-18.0, -8.0), 7.0, 0.3, 0.35, 1.2);
-        let at = |along: f64| eye.bounds(&Block::standing(Place::new(along, 0.0), 1.0, 1.0, 1.0), 1.0).unwrap();
+        let at =
+            |along: f64| eye.bounds(&Block::standing(Place::new(along, 0.0), 1.0, 1.0, 1.0), 1.0).unwrap();
         let (near, far) = (at(0.0), at(20.0));
         assert!(near.y1 > far.y1 && near.area() > 2.0 * far.area());
         assert!(eye.bounds(&Block::standing(Place::new(-30.0, 0.0), 1.0, 1.0, 1.0), 1.0).is_none());

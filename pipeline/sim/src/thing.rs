@@ -131,7 +131,7 @@ impl Thing {
     /// What makes a bin one over its rim, with what fell beside it.
     pub(crate) fn overflow(at: Place, spills: bool, span_ms: (i64, i64)) -> Self {
         let over = Self::of("bin over its rim", &rates::BIN_OVERFLOW, bin(at), span_ms);
-        let spill = Block::standing(Place::new(at.along_m + 0.8, at.across_m), 0.8, 0.6, 0.35);
+        let spill = Block::standing(Place::new(at.along_m + 0.5, at.across_m), 0.7, 0.6, 0.35);
         let over = if spills { over.with(&rates::GARBAGE, spill) } else { over };
         over.proposed(if spills { Proposed::New } else { Proposed::Never })
     }

@@ -97,13 +97,7 @@ pub(crate) struct Shown {
 }
 
 impl Truth {
-    pub(crate) fn new(
-        kind: Kind,
-        code: &'static str,
-        what: &'static str,
-        at: LonLat,
-        span_ms: Span,
-    ) -> Self {
+    pub(crate) fn new(kind: Kind, code: &'static str, what: &'static str, at: LonLat, span_ms: Span) -> Self {
         let (shown, found_ms, cases) = (Vec::new(), None, Vec::new());
         Self { kind, code, what, at, span_ms, shown, found_ms, cases, doubled: 0 }
     }
