@@ -2,11 +2,19 @@
 //! events out, whatever the machine's speed.
 
 pub mod case;
+mod claim;
+mod cover;
 pub mod dedupe;
 pub mod finding;
+mod judge;
 pub mod look;
+mod memory;
+mod pairs;
 pub mod place;
+mod plan;
+mod recent;
 pub mod scene;
 mod spot;
+mod table;
 mod thing;
 pub mod watch;
