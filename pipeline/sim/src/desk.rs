@@ -39,6 +39,8 @@ const CLOSED_WHEN_GONE: f64 = 0.85;
 const CLOSED_AFTER_MIN: (f64, f64) = (5.0, 240.0);
 const REJECTED_AFTER_MIN: (f64, f64) = (10.0, 480.0);
 
+/// How near a thing must stand for a case to have taken it for something, metres.
+const SOMETHING_M: f64 = 2.5;
 /// Why a case is false where nothing stood.
 const NOTHING_THERE: &str = "nothing there";
 
@@ -153,7 +155,12 @@ impl Desk {
                 let at = finding.location.as_ref().map(|location| site.street.place(location.lon_lat()));
                 self.to_ignore.extend(at.map(|at| (camera, at)));
             }
-            ends_ms += between(REJECTED_AFTER_MIN);
+            // Where it is a violation of another matter, a person says so and deals with that.
+            let other = other_truth(finding, site).map(|number| site.truths[number].span_ms.1);
+            ends_ms = match other {
+                Some(gone_ms) => gone_ms.max(at_ms) + between(CLOSED_AFTER_MIN),
+                None => at_ms + between(REJECTED_AFTER_MIN),
+            };
         }
         let kind = lookout.camera.rules[finding.sight.rule].kind.name();
         log.line(Line::found("opened", finding, number).with(linked, about.is_some(), &why));
@@ -203,6 +210,15 @@ impl Desk {
 
 /// The violation that a finding is about: of its matter, there and then; the nearest where there are several.
 fn truth_of(finding: &Finding, site: &Site) -> Option<usize> {
+    nearest_truth(finding, site, |code| code == finding.matter.code)
+}
+
+/// The violation of another matter that a finding took for its own.
+fn other_truth(finding: &Finding, site: &Site) -> Option<usize> {
+    nearest_truth(finding, site, |code| code != finding.matter.code)
+}
+
+fn nearest_truth(finding: &Finding, site: &Site, is_it: impl Fn(&str) -> bool) -> Option<usize> {
     let (at_ms, location) = (finding.sight.at.as_millis(), finding.location.as_ref()?);
     let at = site.street.place(location.lon_lat());
     let reach_m = location.error_m.clamp(PLACE_M.0, PLACE_M.1);
@@ -210,7 +226,7 @@ fn truth_of(finding: &Finding, site: &Site) -> Option<usize> {
         let truth = &site.truths[*number];
         let metres = site.street.place(truth.at).distance_m(at);
         let holds = (truth.span_ms.0..truth.span_ms.1 + LATE_MS_MAX).contains(&at_ms);
-        (truth.code == finding.matter.code && holds && metres <= reach_m).then_some((metres, *number))
+        (is_it(truth.code) && holds && metres <= reach_m).then_some((metres, *number))
     };
     let nearest = site.live.iter().filter_map(fits).min_by(|a, b| a.0.total_cmp(&b.0));
     nearest.map(|(_, number)| number)
@@ -221,9 +237,7 @@ fn why_not(finding: &Finding, site: &Site) -> String {
     let Some(location) = &finding.location else { return "no place".to_owned() };
     let at = site.street.place(location.lon_lat());
     match site.nearest(at, finding.sight.at.as_millis()) {
-        Some((what, metres)) if metres <= 8.0 => {
-            format!("{what} at {}", if metres <= PLACE_M.0 { "the place" } else { "6 to 8 m" })
-        }
+        Some((what, metres)) if metres <= SOMETHING_M => what.to_owned(),
         _ => NOTHING_THERE.to_owned(),
     }
 }
