@@ -138,7 +138,7 @@ impl Desk {
         let site = &mut sites[lookout.site];
         let about = truth_of(finding, site);
         let mut why = String::new();
-        let mut ends_ms = at_ms;
+        let ends_ms;
         let mut dice = Dice::about(self.seed, &[about::DESK, number as u64]);
         let (when_gone, after) = (dice.chance(CLOSED_WHEN_GONE), dice.unit());
         let between = |(low, high): (f64, f64)| minutes_ms(low * (high / low).powf(after));
@@ -163,7 +163,8 @@ impl Desk {
             };
         }
         let kind = lookout.camera.rules[finding.sight.rule].kind.name();
-        log.line(Line::found("opened", finding, number).with(linked, about.is_some(), &why));
+        let near = if why.is_empty() { String::new() } else { near(finding, site) };
+        log.line(Line::found("opened", finding, number).with(linked, about.is_some(), &near));
         self.cases.push(CaseRecord {
             code: finding.matter.code.clone(),
             kind,
@@ -230,6 +231,17 @@ fn nearest_truth(finding: &Finding, site: &Site, is_it: impl Fn(&str) -> bool) -
     };
     let nearest = site.live.iter().filter_map(fits).min_by(|a, b| a.0.total_cmp(&b.0));
     nearest.map(|(_, number)| number)
+}
+
+/// Where a false case lies on its street, and what stood nearest.
+fn near(finding: &Finding, site: &Site) -> String {
+    let Some(location) = &finding.location else { return String::new() };
+    let at = site.street.place(location.lon_lat());
+    let there = format!("{:.1} m along, {:.1} m across, error {:.1} m", at.along_m, at.across_m, location.error_m);
+    match site.nearest(at, finding.sight.at.as_millis()) {
+        Some((what, metres)) => format!("{there}; {what} {metres:.1} m away"),
+        None => there,
+    }
 }
 
 /// What a false case may have taken for a violation.
