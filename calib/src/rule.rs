@@ -32,12 +32,14 @@ use crate::schedule::Schedule;
 
 /// Detections under this score feed no rule.
 pub const SCORE_MIN: f64 = 0.4;
-/// Share of the looks within the dwell that must have seen the thing.
-pub const PRESENCE_MIN: f64 = 0.6;
+/// Share of the clear looks within the dwell that must have seen the thing: under what the default model sees of a
+/// heap by night, and three times what a sign or a shadow is mistaken in.
+pub const PRESENCE_MIN: f64 = 0.45;
 /// Looks that must have seen it, however short the dwell.
 pub const HITS_MIN: u32 = 3;
-/// How long a thing may be out of sight before its spot is given up, seconds of watched time.
-pub const ABSENCE_SECS: f64 = 120.0;
+/// How long a thing may be out of sight before its spot is given up, seconds of watched time: the detector's misses
+/// come in runs, at a look each half minute some last for four.
+pub const ABSENCE_SECS: f64 = 240.0;
 /// The same for material and building work, which are watched over days: a night that the model cannot read, or
 /// a lorry parked before it, ends nothing.
 pub const ABSENCE_SECS_SITE: f64 = 86_400.0;

@@ -15,7 +15,8 @@ pub enum RuleKind {
     /// | yes | any | no | any | nothing: nobody sells |
     /// | umbrella held by somebody, nothing else | no | yes | any | nothing |
     /// | chairs alone | no | any | any | nothing |
-    /// | no | yes | nearly always | three dwells | confirmed: 09001, sold from the vehicle |
+    /// | a chair and no more | yes | half of the time | two dwells | confirmed: 09001, sold from the vehicle |
+    /// | no | yes | two looks of three | four dwells | confirmed: 09001 |
     /// | no | yes | now and then | any | nothing: a parked delivery tricycle |
     StreetVendor,
     /// Things that a shop has put out across its shop-front line.

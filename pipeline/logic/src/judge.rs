@@ -9,13 +9,16 @@ use crate::claim::{Moment, PART_SHARE_MIN, UNNAMED_ALONE_MAX, UNNAMED_ATTENDED_M
 use crate::spot::Spot;
 
 /// A bare cargo tricycle sells only where people were beside it in this share of the looks…
-const BARE_ATTENDED_MIN: f64 = 0.8;
+const BARE_ATTENDED_MIN: f64 = 0.65;
 /// … and for this many dwells: who delivers is gone by then.
-const BARE_DWELLS: i64 = 3;
+const BARE_DWELLS: i64 = 4;
+/// The same of one with a chair beside it, where somebody sits and sells.
+const SEATED_ATTENDED_MIN: f64 = 0.5;
+const SEATED_DWELLS: i64 = 2;
 /// Share of the hits that a class must have named, where the background gave the others.
 const NAMED_SHARE_MIN: f64 = 0.25;
 /// A rival of another family holds a place from this presence on.
-const RIVAL_PRESENCE_MIN: f64 = 0.5;
+const RIVAL_PRESENCE_MIN: f64 = 0.4;
 
 impl Moment<'_> {
     /// Whether the spot meets every condition of its rule.
@@ -43,7 +46,9 @@ impl Moment<'_> {
 
     fn dwell_ms(&self, spot: &Spot, rule: &Rule) -> i64 {
         match rule.kind {
-            RuleKind::StreetVendor | RuleKind::NightMarket if is_bare(spot) => rule.dwell_ms * BARE_DWELLS,
+            RuleKind::StreetVendor | RuleKind::NightMarket if is_bare(spot) => {
+                rule.dwell_ms * if has_seat(spot) { SEATED_DWELLS } else { BARE_DWELLS }
+            }
             // Only what is neither mixed nor large has to be long-standing.
             RuleKind::SpoilHeap if spot.family == Family::Heap && self.is_plain_litter(spot) => {
                 rule.standing_ms.max(rule.dwell_ms)
@@ -64,7 +69,8 @@ impl Moment<'_> {
                 attended >= UNNAMED_ATTENDED_MIN
             }
             (RuleKind::StreetVendor | RuleKind::NightMarket, _) if is_bare(spot) => {
-                tally.of_named(tally.wheels) >= PART_SHARE_MIN && attended >= BARE_ATTENDED_MIN
+                let attended_min = if has_seat(spot) { SEATED_ATTENDED_MIN } else { BARE_ATTENDED_MIN };
+                tally.of_named(tally.wheels) >= PART_SHARE_MIN && attended >= attended_min
             }
             // A parked tricycle has crossed no line.
             (RuleKind::ShopfrontOverflow, Family::Trade) => {
@@ -84,6 +90,10 @@ impl Moment<'_> {
 /// Whether it was for the most part a tricycle or chairs and nothing to sell.
 fn is_bare(spot: &Spot) -> bool {
     spot.family == Family::Trade && spot.tally.of_named(spot.tally.kit) < PART_SHARE_MIN
+}
+
+fn has_seat(spot: &Spot) -> bool {
+    spot.tally.of_named(spot.tally.seats) >= PART_SHARE_MIN
 }
 
 /// Whether the place is another family's matter: one thing is one matter.

@@ -11,6 +11,8 @@ pub(crate) struct Pairs {
     pairs: Vec<(f32, usize, usize)>,
     spot_of: Vec<Option<usize>>,
     thing_of: Vec<Option<usize>>,
+    /// Whether some spot is where the thing is, taken or not.
+    is_known: Vec<bool>,
 }
 
 impl Pairs {
@@ -26,6 +28,9 @@ impl Pairs {
         }
         // A tie goes to the older spot, then to the surer thing: the outcome does not hang on float noise.
         self.pairs.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        self.is_known.clear();
+        self.is_known.resize(things.len(), false);
+        self.pairs.iter().for_each(|&(_, _, t)| self.is_known[t] = true);
         self.spot_of.clear();
         self.spot_of.resize(things.len(), None);
         self.thing_of.clear();
@@ -41,7 +46,9 @@ impl Pairs {
         self.thing_of[spot]
     }
 
-    pub(crate) fn is_taken(&self, thing: usize) -> bool {
-        self.spot_of[thing].is_some()
+    /// Whether the thing is at no spot. What is left over at a spot that has its thing is a part of that one: two
+    /// tables of one stall in a look that does not join them.
+    pub(crate) fn is_new(&self, thing: usize) -> bool {
+        !self.is_known[thing]
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Tally {
     pub(crate) fixed: u32,
     /// Named hits with a cargo tricycle.
     pub(crate) wheels: u32,
+    /// Named hits with a chair or bench.
+    pub(crate) seats: u32,
     pub(crate) garbage: u32,
     pub(crate) material: u32,
     pub(crate) works: u32,
@@ -64,6 +66,7 @@ impl Tally {
         self.kit += u32::from(!thing.classes.without(BARE).is_empty());
         self.fixed += has(FIXED);
         self.wheels += has(ClassSet::of(&[Class::CargoTricycle]));
+        self.seats += has(ClassSet::of(&[Class::Chair, Class::Bench]));
         self.garbage += has(ClassSet::of(&[Class::Garbage]));
         self.material += has(ClassSet::of(&[Class::MaterialPile]));
         self.works += has(WORKS);

@@ -52,8 +52,8 @@ const PASSING_SHARE_MAX: f32 = 0.4;
 /// from 20 to 35 degrees above, that height takes 0.8 of the canopy's width in the picture.
 const PARASOL_FOOT_PER_WIDTH: f32 = 0.8;
 /// An umbrella narrower than this share of the height of the person under it is held: one held in a hand is about a
-/// metre wide, a parasol two and more, a person 1.7 m high.
-const HELD_WIDTH_MAX: f32 = 0.95;
+/// metre wide and makes half of their height together, a parasol more than all of it.
+const HELD_WIDTH_MAX: f32 = 0.75;
 
 /// What this look shows of the rules' classes, parts of one thing joined, and what the background adds.
 ///

@@ -163,7 +163,7 @@ impl Watch {
         }
         give_up(&moment, table, events);
         let mut born = 0;
-        for (_, thing) in found.iter().enumerate().filter(|(t, _)| !pairs.is_taken(*t)) {
+        for (_, thing) in found.iter().enumerate().filter(|(t, _)| pairs.is_new(*t)) {
             let id = SpotId { first_at: look.at, ordinal: born };
             let Some(spot) = appear(&moment, table, thing, id) else { continue };
             if table.spots.len() >= SPOTS_MAX {

@@ -39,6 +39,7 @@ dwell_secs = 60
 kind = "litter"
 dwell_secs = 60
 sighting_secs = 120
+absence_secs = 120
 cooldown_secs = 0
 [[rule]]
 kind = "overflowing_bin"
