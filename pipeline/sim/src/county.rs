@@ -38,7 +38,7 @@ const MIDDLE: LonLat = LonLat::new(118.6625, 34.9120);
 const HALF_M: (f64, f64) = (2_200.0, 1_300.0);
 
 /// Half a side of what an integrator draws around a place that is told again and again for nothing, metres.
-const IGNORED_M: f64 = 1.5;
+pub(crate) const IGNORED_M: f64 = 1.5;
 
 /// The grid layers of the example county.
 ///

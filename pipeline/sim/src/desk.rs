@@ -19,6 +19,7 @@ use logic::dedupe::{OpenCase, Verdict, judge};
 use logic::finding::{Finding, SpotId};
 use logic::place::place;
 
+use crate::county::IGNORED_M;
 use crate::dice::Dice;
 use crate::log::{Line, Log};
 use crate::lookout::{Lookout, Told};
@@ -67,7 +68,8 @@ pub(crate) struct Desk {
     /// When each open case is ended.
     ends: BTreeMap<(i64, usize), ()>,
     /// Places where a camera told of nothing a second time after a person had said so: somebody draws a zone of
-    /// kind `ignore` there before the next day. By camera.
+    /// kind `ignore` there. By camera; the camera has it from the next day on, and until then what it would have
+    /// ignored is left out here.
     pub(crate) to_ignore: Vec<(usize, Place)>,
     seed: u64,
 }
@@ -107,6 +109,9 @@ impl Desk {
             return;
         }
         let finding = place(&lookout.id, &lookout.camera, grids, &told.sight);
+        if self.is_ignored(told.camera, &finding, &sites[lookout.site]) {
+            return;
+        }
         let case = match judge(&finding, &self.open) {
             Verdict::SightingOf(id) => {
                 let case = id.parse::<usize>().unwrap_or_default();
@@ -200,6 +205,15 @@ impl Desk {
                 closed.truncate(CLOSED_SEARCHED_MAX);
             }
         }
+    }
+
+    fn is_ignored(&self, camera: usize, finding: &Finding, site: &Site) -> bool {
+        let Some(location) = &finding.location else { return false };
+        let here = site.street.place(location.lon_lat());
+        let holds = |at: Place| {
+            (at.along_m - here.along_m).abs().max((at.across_m - here.across_m).abs()) <= IGNORED_M
+        };
+        self.to_ignore.iter().any(|(by, at)| *by == camera && holds(*at))
     }
 
     fn latest_closed_about(&self, finding: &Finding) -> Option<usize> {

@@ -45,7 +45,7 @@ impl Glimpses {
             let side = if dice.chance(0.5) { 1.0 } else { -1.0 };
             let at =
                 Place::new(dice.between(ALONG_M.0 - 6.0, ALONG_M.1 + 6.0), side * dice.between(3.0, 8.0));
-            let canopy = Block { middle: at, length_m: 1.0, depth_m: 1.0, low_m: 1.75, high_m: 2.1 };
+            let canopy = Block::canopy(at, 1.0, 1.75, 2.1);
             let Some(bounds) = eye.bounds(&Block::standing(at, 0.55, 0.5, 1.7), 0.5) else { continue };
             walkers.push((Cover { bounds, distance_m: eye.distance_m(at) }, eye.bounds(&canopy, 0.7)));
         }

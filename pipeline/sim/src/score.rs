@@ -222,6 +222,7 @@ fn why_missed(truth: &Truth, asked: &Asked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::truth::Kind;
 
     #[test]
     fn kinds_without_events_divide_by_nothing() {

@@ -113,7 +113,7 @@ impl Site {
         if dice.chance(0.10) {
             let until_day = if dice.chance(0.3) { dice.pick(days.max(1)) } else { days + 400 };
             habits.push(Habit {
-                from_minute: dice.between(430.0, 660.0),
+                from_minute: dice.between(480.0, 660.0),
                 right: Right::Permit { until_day },
                 ..habit(&mut dice, (ALONG_M.0, MARKET_ALONG_M.0 - 2.5))
             });

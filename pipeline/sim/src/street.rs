@@ -63,11 +63,33 @@ pub(crate) struct Block {
     pub(crate) low_m: f64,
     /// … to here.
     pub(crate) high_m: f64,
+    /// Round, as a parasol is, and as wide as it is long.
+    pub(crate) is_round: bool,
 }
 
 impl Block {
     pub(crate) const fn standing(middle: Place, length_m: f64, depth_m: f64, high_m: f64) -> Self {
-        Self { middle, length_m, depth_m, low_m: 0.0, high_m }
+        Self { middle, length_m, depth_m, low_m: 0.0, high_m, is_round: false }
+    }
+
+    /// A canopy over a place.
+    pub(crate) const fn canopy(middle: Place, width_m: f64, low_m: f64, high_m: f64) -> Self {
+        Self { middle, length_m: width_m, depth_m: width_m, low_m, high_m, is_round: true }
+    }
+
+    /// Its outline on the ground, at one of eight corners: of a square two each.
+    fn corner(&self, number: i32) -> Place {
+        let (along, across) = if self.is_round {
+            let (sin, cos) = (f64::from(number) * std::f64::consts::FRAC_PI_4).sin_cos();
+            (0.5 * cos, 0.5 * sin)
+        } else {
+            let side = |bit: i32| if number & bit == 0 { -0.5 } else { 0.5 };
+            (side(1), side(2))
+        };
+        Place::new(
+            self.middle.along_m + along * self.length_m,
+            self.middle.across_m + across * self.depth_m,
+        )
     }
 }
 
@@ -114,13 +136,9 @@ impl Eye {
     /// The box around a block, where at least `share` of it lies in the picture.
     pub(crate) fn bounds(&self, block: &Block, share: f32) -> Option<ImageBox> {
         let (mut low, mut high) = ([f64::MAX; 2], [f64::MIN; 2]);
-        for corner in 0..8 {
-            let side = |bit: i32| if corner & bit == 0 { -0.5 } else { 0.5 };
-            let place = Place::new(
-                block.middle.along_m + side(1) * block.length_m,
-                block.middle.across_m + side(2) * block.depth_m,
-            );
-            let high_m = if corner & 4 == 0 { block.low_m } else { block.high_m };
+        for corner in 0..16 {
+            let place = block.corner(corner / 2);
+            let high_m = if corner & 1 == 0 { block.low_m } else { block.high_m };
             let PixelPoint { x, y } = self.pixel(place, high_m)?;
             for (i, value) in [x / PICTURE_PX[0], y / PICTURE_PX[1]].into_iter().enumerate() {
                 (low[i], high[i]) = (low[i].min(value), high[i].max(value));

@@ -86,7 +86,7 @@ impl Thing {
     /// A market parasol with a table under it.
     pub(crate) fn parasol_stall(at: Place, span_ms: (i64, i64)) -> Self {
         let table = Block::standing(at, 1.6, 0.8, 0.8);
-        let canopy = Block { middle: at, length_m: 2.4, depth_m: 2.4, low_m: 1.9, high_m: 2.5 };
+        let canopy = Block::canopy(at, 2.4, 1.9, 2.5);
         let whole = Block::standing(at, 2.4, 2.4, 2.5);
         Self { whole, ..Self::of("stall with a parasol", &rates::TABLE, table, span_ms) }
             .with(&rates::UMBRELLA, canopy)
@@ -118,7 +118,7 @@ impl Thing {
     /// Somebody who waits under an umbrella.
     pub(crate) fn umbrella_held(at: Place, span_ms: (i64, i64)) -> Self {
         let person = Block::standing(at, 0.55, 0.5, 1.7);
-        let canopy = Block { middle: at, length_m: 1.0, depth_m: 1.0, low_m: 1.75, high_m: 2.1 };
+        let canopy = Block::canopy(at, 1.0, 1.75, 2.1);
         Self::of("person with an umbrella", &rates::PERSON, person, span_ms)
             .with(&rates::UMBRELLA, canopy)
             .proposed(Proposed::Never)
