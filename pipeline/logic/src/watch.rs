@@ -141,7 +141,7 @@ impl Watch {
                 table.spots.iter().filter(|spot| spot.family == Family::Bin && spot.tally.hits > 1);
             bins.any(|bin| is_spill(garbage, &bin.bounds))
         };
-        things(look, &self.plan, watches_bins, bins, &mut found);
+        things(look, &self.plan, camera.view(look.scene.preset), watches_bins, bins, &mut found);
         let moment = Moment {
             camera: &camera,
             plan: &self.plan,
