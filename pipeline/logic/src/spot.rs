@@ -229,7 +229,9 @@ impl Spot {
         }
         self.classes = self.classes.with(thing.classes);
         // A proposal's box knows nothing of a parasol's foot: it moves no place that a class has named.
-        if is_named || self.tally.named == 0 {
+        // Nor does a tricycle that stands before what is sold from something else.
+        let is_before = thing.is_on_wheels() && self.tally.kit > 0;
+        if (is_named && !is_before) || self.tally.named == 0 {
             self.follow(thing);
         }
     }

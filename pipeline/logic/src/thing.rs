@@ -32,6 +32,13 @@ pub(crate) struct Thing {
     pub(crate) since: Option<Timestamp>,
 }
 
+impl Thing {
+    /// Whether it is a cargo tricycle and nothing else.
+    pub(crate) fn is_on_wheels(&self) -> bool {
+        self.classes == ClassSet::of(&[Class::CargoTricycle])
+    }
+}
+
 /// A box that fills more of the picture than this is the detector's view of a close-up, not a thing.
 const AREA_MAX: f32 = 0.9;
 /// A person counts as company from this score on.
@@ -304,8 +311,8 @@ fn join(whole: &mut Thing, part: &Thing) {
     bounds.y0 = bounds.y0.min(part.bounds.y0);
     bounds.x1 = bounds.x1.max(part.bounds.x1);
     bounds.y1 = bounds.y1.max(part.bounds.y1);
-    // The part that tells its foot best tells the whole's.
-    if part.foot_sigma < whole.foot_sigma {
+    // The part that tells its foot best tells the whole's; a tricycle before a stall does not tell where that stands.
+    if (part.is_on_wheels(), part.foot_sigma) < (whole.is_on_wheels(), whole.foot_sigma) {
         (whole.foot, whole.foot_sigma) = (part.foot, part.foot_sigma);
     }
     whole.score = whole.score.max(part.score);
