@@ -16,8 +16,8 @@ pub struct Gate {
 /// Thresholds of the view's faults, and the pace of the background.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SceneKnobs {
-    /// Moved: how far the view lies off its reference, a share of the picture's width.
-    pub moved: Gate,
+    /// Moved: how far the view lies off its reference, a share of the picture's width; over once half of it agrees.
+    pub moved: f64,
     /// Covered: share of the picture without structure that has some in its reference.
     pub covered: Gate,
     /// Out of focus: sharpness, a share of the reference's.
@@ -32,8 +32,8 @@ pub struct SceneKnobs {
     pub fault_looks: u32,
     /// Looks thrown away after the camera turned.
     pub settle_looks: u32,
-    /// The background takes half of a lasting change of light on in this time, hours.
-    pub adapt_hours: f64,
+    /// Time constant with which the background follows what hardly agrees with it, seconds.
+    pub follow_secs: f64,
     /// Something new is proposed after it stood still for so long, seconds.
     pub still_secs: f64,
     /// Something that nobody claims becomes background after this time, hours.
@@ -47,16 +47,16 @@ pub struct SceneKnobs {
 impl Default for SceneKnobs {
     fn default() -> Self {
         Self {
-            moved: Gate { enter: 0.01, leave: 0.005 },
-            covered: Gate { enter: 0.7, leave: 0.5 },
-            blurred: Gate { enter: 0.35, leave: 0.5 },
+            moved: 0.0045,
+            covered: Gate { enter: 0.65, leave: 0.5 },
+            blurred: Gate { enter: 0.5, leave: 0.65 },
             dark: Gate { enter: 30.0, leave: 40.0 },
             glare: Gate { enter: 0.4, leave: 0.3 },
             frozen_secs: 120.0,
-            fault_looks: 2,
-            settle_looks: 2,
-            adapt_hours: 2.0,
-            still_secs: 40.0,
+            fault_looks: 3,
+            settle_looks: 1,
+            follow_secs: 900.0,
+            still_secs: 8.0,
             absorb_hours: 24.0,
             memory_days: 14,
             reference: None,
@@ -81,10 +81,10 @@ impl SceneKnobs {
         let Some(mut section) = section else { return of };
         let s = &mut section;
         let knobs = Self {
-            moved: gate(
+            moved: number(
                 source,
                 s,
-                ("moved_enter", "moved_leave"),
+                "moved",
                 of.moved,
                 (0.001, 0.5),
                 "Moved: how far the view lies off its reference, a share of the picture's width",
@@ -145,13 +145,13 @@ impl SceneKnobs {
                 (0, 100),
                 "Looks thrown away after the camera turned",
             ),
-            adapt_hours: number(
+            follow_secs: number(
                 source,
                 s,
-                "adapt_hours",
-                of.adapt_hours,
-                (0.05, 240.0),
-                "The background takes half of a lasting change of light on in this time, hours",
+                "follow_secs",
+                of.follow_secs,
+                (10.0, 86_400.0),
+                "Time constant with which the background follows what hardly agrees with it, seconds",
             ),
             still_secs: number(
                 source,

@@ -1,5 +1,4 @@
 //! Every knob is on the page of knobs, and nonsense is refused with the mend.
-#![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 
 use calib::camera::{Camera, Network};
 use calib::check::Problem;
@@ -22,8 +21,8 @@ enabled = ["street_vendor", "litter", "night_market", "piled_material"]
 url = "rtsp://192.0.2.10/main"
 sub_url = "rtsp://192.0.2.10/sub"
 [scene]
-moved_enter = 0.02
-moved_leave = 0.01
+glare_enter = 0.4
+glare_leave = 0.3
 settle_looks = 4
 [[mask]]
 id = "window"
@@ -101,7 +100,7 @@ fn a_full_file_is_read_whole() {
     assert_eq!(camera.registry.network, Network::PoliceVideo);
     assert_eq!((camera.registry.retention_days, camera.registry.masks.len()), (30, 1));
     assert_eq!(camera.stream.sub_url.as_deref(), Some("rtsp://192.0.2.10/sub"));
-    assert_eq!((camera.scene.settle_looks, camera.scene.moved.enter), (4, 0.02));
+    assert_eq!((camera.scene.settle_looks, camera.scene.glare.enter), (4, 0.4));
     assert_eq!((camera.zones[1].preset, camera.presets[0].name.as_str()), (Some(0), "north"));
     assert_eq!(camera.zones[1].until.unwrap().to_string(), "2026-12-31");
     assert_eq!(camera.rules.len(), 4, "illegal_structure is not enabled");
@@ -128,7 +127,7 @@ fn nonsense_is_refused_with_the_mend() {
         ("clock_skew_secs_max = 2", "clock_skew_secs_max = -2", "clock_skew_secs_max", "0.1"),
         ("\"litter\", \"night_market\"", "\"liter\", \"night_market\"", "enabled", "did you mean \"litter\""),
         ("192.0.2.10/sub", "u:p@192.0.2.10/sub", "stream.sub_url", "password_env"),
-        ("moved_leave = 0.01", "moved_leave = 0.03", "scene.moved_leave", "under 0.02"),
+        ("glare_leave = 0.3", "glare_leave = 0.5", "scene.glare_leave", "under 0.4"),
         ("[0.2, 0.2]]", "[0.2, 2]]", "mask[0].polygon", "shares"),
         ("preset = \"north\"", "preset = \"nort\"", "zone[1].preset", "did you mean \"north\""),
         ("until = \"2026-12-31\"", "until = \"2026-13-31\"", "zone[1].until", "2026-12-31"),

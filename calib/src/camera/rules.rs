@@ -46,8 +46,13 @@ fn read_enabled<'t>(
     let names = root.texts(source, "enabled");
     root.about(source, "enabled", "all", "The kinds of rule that apply here; the others are left out", RULES);
     let known: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
+    let names = names?;
+    if names.is_empty() {
+        let mend = "name some kinds, or leave the key out for all of them";
+        source.problem(&root.at_key("enabled"), "is empty: nothing would be reported", mend);
+    }
     let mut enabled = Vec::new();
-    for name in names? {
+    for name in names {
         match kinds.iter().find(|(known, _)| *known == name) {
             Some((_, kind)) => enabled.push(*kind),
             None => {
