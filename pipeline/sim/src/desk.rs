@@ -251,7 +251,8 @@ fn nearest_truth(finding: &Finding, site: &Site, is_it: impl Fn(&str) -> bool) -
 fn near(finding: &Finding, site: &Site) -> String {
     let Some(location) = &finding.location else { return String::new() };
     let at = site.street.place(location.lon_lat());
-    let there = format!("{:.1} m along, {:.1} m across, error {:.1} m", at.along_m, at.across_m, location.error_m);
+    let there =
+        format!("{:.1} m along, {:.1} m across, error {:.1} m", at.along_m, at.across_m, location.error_m);
     match site.nearest(at, finding.sight.at.as_millis()) {
         Some((what, metres)) => format!("{there}; {what} {metres:.1} m away"),
         None => there,

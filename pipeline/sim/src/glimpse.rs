@@ -14,6 +14,8 @@ use crate::street::{Block, Eye, Place};
 
 const WALKERS: usize = 64;
 const VEHICLES: usize = 32;
+/// Places that are tried; a view that shows little of the street has fewer.
+const TRIES: usize = 1000;
 
 /// A box that may hide what is behind it.
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +43,10 @@ pub(crate) struct Glimpses {
 impl Glimpses {
     pub(crate) fn of(eye: &Eye, dice: &mut Dice) -> Self {
         let mut walkers = Vec::new();
-        while walkers.len() < WALKERS {
+        for _ in 0..TRIES {
+            if walkers.len() == WALKERS {
+                break;
+            }
             let side = if dice.chance(0.5) { 1.0 } else { -1.0 };
             let at =
                 Place::new(dice.between(ALONG_M.0 - 6.0, ALONG_M.1 + 6.0), side * dice.between(3.0, 8.0));
@@ -50,7 +55,10 @@ impl Glimpses {
             walkers.push((Cover { bounds, distance_m: eye.distance_m(at) }, eye.bounds(&canopy, 0.7)));
         }
         let mut vehicles = Vec::new();
-        while vehicles.len() < VEHICLES {
+        for _ in 0..TRIES {
+            if vehicles.len() == VEHICLES {
+                break;
+            }
             let at = Place::new(dice.between(ALONG_M.0 - 8.0, ALONG_M.1 + 8.0), [2.0, -2.0][dice.pick(2)]);
             let size = if dice.chance(0.2) { (7.0, 2.3, 2.9) } else { (4.4, 1.8, 1.5) };
             let Some(bounds) = eye.bounds(&Block::standing(at, size.0, size.1, size.2), 0.4) else {
@@ -78,7 +86,7 @@ impl Glimpses {
         let throw = bits as u16;
         let walkers = self.at_least[weather.hour].iter().filter(|limit| throw < **limit).count();
         for i in 0..walkers {
-            let (walker, canopy) = self.walkers[(bits >> (16 + 8 * i)) as usize % WALKERS];
+            let Some(&(walker, canopy)) = pick(&self.walkers, bits >> (16 + 8 * i)) else { break };
             covers.push(walker);
             let luck = dice.bits();
             let of = |shift: u32| f32::from((luck >> shift) as u16) / 65_536.0;
@@ -95,8 +103,10 @@ impl Glimpses {
             }
         }
         let passes = f64::from((bits >> 48) as u16) / 65_536.0;
-        if weather.is_day && passes < rates::PASSING_PER_LOOK {
-            let vehicle = self.vehicles[dice.pick(VEHICLES)];
+        if weather.is_day
+            && passes < rates::PASSING_PER_LOOK
+            && let Some(&vehicle) = pick(&self.vehicles, dice.bits())
+        {
             covers.push(vehicle);
             if dice.chance(rates::VEHICLE.recall) {
                 let class = if vehicle.bounds.height() > 0.2 { Class::Truck } else { Class::Car };
@@ -105,22 +115,23 @@ impl Glimpses {
         }
         let false_box = if weather.is_raining { rates::FALSE_BOX_IN_RAIN } else { rates::FALSE_BOX_PER_LOOK };
         if dice.chance(false_box) {
-            seen.push(self.nothing(dice));
+            seen.extend(self.nothing(dice));
         }
     }
 
     /// A box around nothing.
-    fn nothing(&self, dice: &mut Dice) -> Detection {
-        let around = self.walkers[dice.pick(WALKERS)].0.bounds;
+    fn nothing(&self, dice: &mut Dice) -> Option<Detection> {
+        let around = pick(&self.walkers, dice.bits())?.0.bounds;
         let side = around.width() * dice.between(0.8, 2.0) as f32;
         let (x, y) = (around.x0, around.y1);
         let bounds = ImageBox { x0: x, y0: (y - 1.3 * side).max(0.0), x1: (x + side).min(1.0), y1: y };
-        if dice.chance(0.75) {
-            detection(Class::Garbage, bounds, &rates::FALSE_STAY, dice)
-        } else {
-            detection(Class::Umbrella, bounds, &rates::FALSE_STAY, dice)
-        }
+        let class = if dice.chance(0.75) { Class::Garbage } else { Class::Umbrella };
+        Some(detection(class, bounds, &rates::FALSE_STAY, dice))
     }
+}
+
+fn pick<T>(from: &[T], bits: u64) -> Option<&T> {
+    from.get(bits as usize % 256 % from.len().max(1))
 }
 
 /// What a look is taken in.

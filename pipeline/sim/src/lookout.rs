@@ -11,7 +11,7 @@ use calib::time::Timestamp;
 use logic::finding::{Event, Sight};
 use logic::look::{CameraId, Look};
 use logic::scene::{Light, Proposal, Scene, ViewFault};
-use logic::watch::Watch;
+use logic::watch::{GAP_MS_MAX, Watch};
 
 use crate::SimError;
 use crate::county;
@@ -50,18 +50,28 @@ pub(crate) struct Lookout {
     pub(crate) told: Vec<Told>,
     pub(crate) shown: Vec<(TruthId, Shown)>,
     pub(crate) looks: u64,
-    eye: Eye,
+    /// The home view, then presets.
+    views: Vec<View>,
+    /// The view that it looked at last.
+    turned_to: usize,
     watch: Watch,
     look: Look,
-    glimpses: Glimpses,
     covers: Vec<Cover>,
+    troubles: Troubles,
+    was_faulty: bool,
+    ignored: Vec<Place>,
+}
+
+/// One way that a camera looks, and what is there.
+#[derive(Debug)]
+struct View {
+    eye: Eye,
+    glimpses: Glimpses,
+    /// The next one last.
     coming: Vec<Standing>,
     here: Vec<Standing>,
     shadows: Vec<(Span, Proposal)>,
-    troubles: Troubles,
     last_ms: i64,
-    was_faulty: bool,
-    ignored: Vec<Place>,
 }
 
 impl Lookout {
@@ -71,14 +81,14 @@ impl Lookout {
         id: &str,
         camera: Arc<Camera>,
         site: usize,
-        eye: Eye,
+        eyes: Vec<Eye>,
     ) -> Self {
         let mut dice = Dice::about(seed, &[about::CAMERA_THING, number as u64]);
-        let glimpses = Glimpses::of(&eye, &mut dice);
-        let mut coming = Vec::new();
+        let mut views: Vec<View> = eyes.into_iter().map(|eye| View::of(eye, &mut dice)).collect();
         if dice.chance(rates::FALSE_FOR_EVER_SHARE) {
             let span = (i64::MIN / 2, i64::MAX / 2);
-            coming.extend(mistaken(&rates::FALSE_FOR_EVER, span, &eye, &mut dice));
+            let view = &mut views[0];
+            view.coming.extend(mistaken(&rates::FALSE_FOR_EVER, span, &view.eye, &mut dice));
         }
         Self {
             number,
@@ -89,20 +99,16 @@ impl Lookout {
             told: Vec::new(),
             shown: Vec::new(),
             looks: 0,
-            eye,
+            views,
+            turned_to: 0,
             look: Look {
                 at: Timestamp::from_millis(0),
                 aspect: ASPECT,
                 detections: Vec::new(),
                 scene: Scene::default(),
             },
-            glimpses,
             covers: Vec::new(),
-            coming,
-            here: Vec::new(),
-            shadows: Vec::new(),
             troubles: Troubles::default(),
-            last_ms: i64::MIN / 2,
             was_faulty: false,
             ignored: Vec::new(),
         }
@@ -114,7 +120,8 @@ impl Lookout {
     /// The file does not read: a fault of this crate.
     pub(crate) fn ignore(&mut self, seed: u64, site: &Site, at: Place) -> Result<(), SimError> {
         self.ignored.push(at);
-        let camera = county::camera(seed, self.number, self.id.as_str(), site, &self.eye, &self.ignored)?;
+        let eyes: Vec<Eye> = self.views.iter().map(|view| view.eye.clone()).collect();
+        let camera = county::camera(seed, self.number, self.id.as_str(), site, &eyes, &self.ignored)?;
         self.camera = Arc::new(camera);
         self.watch = Watch::resume(Arc::clone(&self.camera), self.watch.state().clone());
         Ok(())
@@ -146,32 +153,46 @@ impl Lookout {
     fn prepare(&mut self, seed: u64, day: usize, site: &Site) {
         self.troubles.plan(seed, self.number, day);
         let mut dice = Dice::about(seed, &[about::CAMERA_THING, self.number as u64, day as u64]);
-        for thing in &site.today {
-            let truth = thing.truth.map(|id| (id, site.truths[id.number].span_ms));
-            self.coming.extend(Standing::of(thing, truth, &self.eye, &mut dice));
+        for view in &mut self.views {
+            for thing in &site.today {
+                let truth = thing.truth.map(|id| (id, site.truths[id.number].span_ms));
+                view.coming.extend(Standing::of(thing, truth, &view.eye, &mut dice));
+            }
         }
+        let home = &mut self.views[0];
         for _ in 0..count(&mut dice, rates::FALSE_STAY_PER_DAY) {
             let span = spell(&mut dice, day, rates::FALSE_STAY_MIN);
-            self.coming.extend(mistaken(&rates::FALSE_STAY, span, &self.eye, &mut dice));
+            home.coming.extend(mistaken(&rates::FALSE_STAY, span, &home.eye, &mut dice));
         }
-        self.shadows.retain(|(span, _)| span.1 > day_begins(day));
-        for _ in 0..count(&mut dice, rates::FALSE_PROPOSALS_PER_DAY) {
-            let span = spell(&mut dice, day, rates::FALSE_PROPOSAL_MIN);
-            self.shadows.push(shadow(&mut dice, span));
+        for view in &mut self.views {
+            view.shadows.retain(|(span, _)| span.1 > day_begins(day));
+            for _ in 0..count(&mut dice, rates::FALSE_PROPOSALS_PER_DAY) {
+                let span = spell(&mut dice, day, rates::FALSE_PROPOSAL_MIN);
+                view.shadows.push(shadow(&mut dice, span));
+            }
+            view.coming.sort_by(|a, b| b.from_ms.cmp(&a.from_ms));
         }
-        // The next one last.
-        self.coming.sort_by(|a, b| b.from_ms.cmp(&a.from_ms));
     }
 
     fn look_at(&mut self, at_ms: i64, step_ms: i64, weather: &Weather, dice: &mut Dice) {
+        let turns = self.views.len() > 1;
+        let turned_to = if turns { (at_ms / (1000 * rates::TURN_S)) as usize % self.views.len() } else { 0 };
+        // By night a patrol's pictures are taken when it has settled.
+        let is_turning = turned_to != self.turned_to && weather.is_day;
+        self.turned_to = turned_to;
+        self.look.scene.preset = turned_to.checked_sub(1);
         self.come_and_go(at_ms);
-        let fault = self.troubles.fault(at_ms);
+        let turning = Fault { kind: ViewFault::Moved, shift: (0.2, 0.1), shows: 1.0 };
+        let fault = self.troubles.fault(at_ms).or(is_turning.then_some(turning));
+        self.was_faulty |= is_turning;
         self.fill(at_ms, weather, fault.as_ref(), dice);
-        if fault.is_none() && !self.here.is_empty() {
-            let gap_ms = (at_ms - self.last_ms).min(step_ms * GAP_LOOKS_MAX);
-            self.here.iter_mut().for_each(|standing| standing.shown(at_ms, gap_ms));
+        let view = &mut self.views[turned_to];
+        if fault.is_none() {
+            let gap_ms_max = if turns { GAP_MS_MAX } else { step_ms * GAP_LOOKS_MAX };
+            let gap_ms = (at_ms - view.last_ms).min(gap_ms_max);
+            view.here.iter_mut().for_each(|standing| standing.shown(at_ms, gap_ms));
         }
-        self.last_ms = at_ms;
+        view.last_ms = at_ms;
         self.looks += 1;
         let events = self.watch.look(&self.look);
         for event in events {
@@ -183,12 +204,13 @@ impl Lookout {
     }
 
     fn come_and_go(&mut self, at_ms: i64) {
-        while self.coming.last().is_some_and(|next| next.from_ms <= at_ms) {
-            self.here.extend(self.coming.pop());
+        let (shown, number) = (&mut self.shown, self.number);
+        let View { coming, here, .. } = &mut self.views[self.turned_to];
+        while coming.last().is_some_and(|next| next.from_ms <= at_ms) {
+            here.extend(coming.pop());
         }
-        if self.here.iter().any(|standing| standing.until_ms <= at_ms) {
-            let (shown, number) = (&mut self.shown, self.number);
-            self.here.retain(|standing| {
+        if here.iter().any(|standing| standing.until_ms <= at_ms) {
+            here.retain(|standing| {
                 let stays = standing.until_ms > at_ms;
                 if !stays {
                     shown.extend(standing.account(number));
@@ -212,13 +234,14 @@ impl Lookout {
             fault.filter(|fault| fault.kind != ViewFault::Moved || self.was_faulty).map(|fault| fault.kind);
         self.was_faulty = fault.is_some();
         if fault.is_none_or(|fault| fault.shows > 0.0) {
-            self.glimpses.draw(weather, dice, &mut self.covers, detections);
-            self.covers.extend(self.here.iter().filter_map(Standing::cover));
-            for standing in &mut self.here {
+            let View { glimpses, here, shadows, .. } = &mut self.views[self.turned_to];
+            glimpses.draw(weather, dice, &mut self.covers, detections);
+            self.covers.extend(here.iter().filter_map(Standing::cover));
+            for standing in here {
                 standing.tell(weather, fault, &self.covers, dice, detections);
                 standing.propose(at_ms, dice, &mut scene.proposals);
             }
-            let shadows = self.shadows.iter().filter(|(span, _)| (span.0..span.1).contains(&at_ms));
+            let shadows = shadows.iter().filter(|(span, _)| (span.0..span.1).contains(&at_ms));
             scene.proposals.extend(shadows.map(|(_, proposal)| *proposal));
             // Best first, as a detector gives them; what came first wins a tie.
             detections.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -229,7 +252,17 @@ impl Lookout {
     /// What is still there when the run ends.
     pub(crate) fn finish(&mut self) {
         let number = self.number;
-        self.shown.extend(self.here.iter().filter_map(|standing| standing.account(number)));
+        self.shown.extend(
+            self.views.iter().flat_map(|view| &view.here).filter_map(|standing| standing.account(number)),
+        );
+    }
+}
+
+impl View {
+    fn of(eye: Eye, dice: &mut Dice) -> Self {
+        let glimpses = Glimpses::of(&eye, dice);
+        let (coming, here, shadows) = Default::default();
+        Self { eye, glimpses, coming, here, shadows, last_ms: i64::MIN / 2 }
     }
 }
 

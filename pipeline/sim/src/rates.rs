@@ -95,6 +95,10 @@ pub(crate) const RAIN_DAYS: f64 = 0.25;
 pub(crate) const RAIN_MIN: (f64, f64) = (30.0, 300.0);
 pub(crate) const VEILED_LOOKS: f32 = 0.7;
 
+/// Share of the cameras that turn, and how long they stay at each of three views, seconds.
+pub(crate) const TURNING_SHARE: f64 = 0.08;
+pub(crate) const TURN_S: i64 = 180;
+
 /// Passing vehicles in one look by day; parked lorries that hide what is behind them, per street and day, and
 /// how long, minutes.
 pub(crate) const PASSING_PER_LOOK: f64 = 0.06;

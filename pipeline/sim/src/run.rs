@@ -105,10 +105,10 @@ pub fn run(
 fn lookouts(seed: u64, cameras: usize, sites: &[Site]) -> Result<Vec<Lookout>, SimError> {
     let lookout = |number: usize| {
         let (site, is_other_end) = county::stands_at(number, sites.len());
-        let eye = county::eye(seed, number, is_other_end);
+        let eyes = county::eyes(seed, number, is_other_end);
         let id = format!("cam-{number:03}");
-        let camera = county::camera(seed, number, &id, &sites[site], &eye, &[])?;
-        Ok(Lookout::new(seed, number, &id, Arc::new(camera), site, eye))
+        let camera = county::camera(seed, number, &id, &sites[site], &eyes, &[])?;
+        Ok(Lookout::new(seed, number, &id, Arc::new(camera), site, eyes))
     };
     (0..cameras).into_par_iter().map(lookout).collect()
 }

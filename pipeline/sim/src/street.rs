@@ -86,10 +86,7 @@ impl Block {
             let side = |bit: i32| if number & bit == 0 { -0.5 } else { 0.5 };
             (side(1), side(2))
         };
-        Place::new(
-            self.middle.along_m + along * self.length_m,
-            self.middle.across_m + across * self.depth_m,
-        )
+        Place::new(self.middle.along_m + along * self.length_m, self.middle.across_m + across * self.depth_m)
     }
 }
 

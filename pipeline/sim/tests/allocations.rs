@@ -1,5 +1,8 @@
 //! What a look costs the heap, counted by the allocator.
-#![expect(unsafe_code, reason = "an allocator is unsafe to write; this one hands everything on to the system's")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator is unsafe to write; this one hands everything on to the system's"
+)]
 #![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
