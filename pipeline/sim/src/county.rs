@@ -175,8 +175,10 @@ fn calibration(text: &mut String, table: &str, dice: &mut Dice, site: &Site, eye
     }
     // Writing to a String cannot fail.
     let _ = writeln!(text, "[{table}]\nimage_size = [{width}, {height}]");
-    let step = marks.len().div_ceil(MARKS_MAX).max(1);
-    for (x, y, at) in marks.into_iter().step_by(step) {
+    while marks.len() > MARKS_MAX {
+        marks.swap_remove(dice.pick(marks.len()));
+    }
+    for (x, y, at) in marks {
         let _ = writeln!(
             text,
             "[[{table}.point]]\npixel = [{x:.1}, {y:.1}]\nlonlat = [{:.7}, {:.7}]",

@@ -71,6 +71,8 @@ pub(crate) struct Desk {
     /// kind `ignore` there. By camera; the camera has it from the next day on, and until then what it would have
     /// ignored is left out here.
     pub(crate) to_ignore: Vec<(usize, Place)>,
+    /// Places where a camera told of nothing once.
+    nothing: Vec<(usize, Place)>,
     seed: u64,
 }
 
@@ -88,6 +90,7 @@ impl Desk {
             spots: BTreeMap::new(),
             ends: BTreeMap::new(),
             to_ignore: Vec::new(),
+            nothing: Vec::new(),
             seed,
         }
     }
@@ -155,10 +158,14 @@ impl Desk {
             ends_ms = gone_ms + between(CLOSED_AFTER_MIN);
         } else {
             why = why_not(finding, site);
-            let is_told_again = linked.is_some_and(|case| self.cases[case].about.is_none());
-            if is_told_again && why == NOTHING_THERE {
-                let at = finding.location.as_ref().map(|location| site.street.place(location.lon_lat()));
-                self.to_ignore.extend(at.map(|at| (camera, at)));
+            if why == NOTHING_THERE
+                && let Some(location) = &finding.location
+            {
+                let at = site.street.place(location.lon_lat());
+                let is_told_again =
+                    self.nothing.iter().any(|(by, was)| *by == camera && was.distance_m(at) <= SOMETHING_M);
+                let places = if is_told_again { &mut self.to_ignore } else { &mut self.nothing };
+                places.push((camera, at));
             }
             // Where it is a violation of another matter, a person says so and deals with that.
             let other = other_truth(finding, site).map(|number| site.truths[number].span_ms.1);
