@@ -2,21 +2,28 @@
 
 use sim::{Config, run};
 
-/// Seed, days, cameras, and what it was.
-const WENT_WRONG: &[(u64, usize, usize, &str)] = &[
-    (1, 4, 60, "bags against a bin over its rim became a second case whenever the model missed the bin"),
-    (2, 4, 60, "somebody who waited under an umbrella was a vendor"),
-    (7, 4, 60, "a rejected case was told again at every sighting"),
+/// Seed, days, what false cases were called in the score, and how many of them are left, at most.
+const WENT_WRONG: &[(u64, usize, &str, usize)] = &[
+    // Bags against a bin over its rim became a second case whenever the model missed the bin.
+    (1, 4, "litter: bin", 2),
+    // A market stall whose foot its table moved into the permitted zone was told in that very look.
+    (1, 4, "street_vendor: stall with a parasol", 0),
+    // An umbrella whose holder the model missed was taken for a parasol.
+    (2, 7, "street_vendor: person with an umbrella", 0),
+    // A tricycle before a market stall moved the stall's foot out of the permitted zone.
+    (2, 7, "street_vendor: parked delivery tricycle", 1),
 ];
 
 #[test]
 fn seeds_that_went_wrong_once_are_right() {
-    for (seed, days, cameras, what) in WENT_WRONG {
-        let outcome = run(&Config::of(*seed, *days, *cameras), &mut |_| {}, &mut |_| {}).unwrap();
+    for (seed, days) in [(1, 4), (2, 7)] {
+        let outcome = run(&Config::of(seed, days, 232), &mut |_| {}, &mut |_| {}).unwrap();
+        for (_, _, what, most) in WENT_WRONG.iter().filter(|(of, ..)| *of == seed) {
+            let found = outcome.score.false_cases.get(*what).copied().unwrap_or_default();
+            assert!(found <= *most, "seed {seed}: {what}: {found} in {:?}", outcome.score.false_cases);
+        }
         let all = &outcome.score.all;
-        let (precision, recall) = (all.precision.unwrap_or(1.0), all.recall.unwrap_or(1.0));
-        assert!(precision >= 0.95, "seed {seed} ({what}): {:?}", outcome.score.false_cases);
-        assert!(recall >= 0.93, "seed {seed} ({what}): {:?}", outcome.score.missed);
-        assert!(all.duplicates_per_event.unwrap_or(1.0) <= 1.02, "seed {seed} ({what})");
+        assert!(all.recall.unwrap_or(1.0) >= 0.95, "seed {seed}: {:?}", outcome.score.missed);
+        assert!(all.duplicates_per_event.unwrap_or(1.0) <= 1.02, "seed {seed}");
     }
 }
