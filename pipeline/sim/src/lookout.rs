@@ -170,7 +170,7 @@ impl Lookout {
                 let span = spell(&mut dice, day, rates::FALSE_PROPOSAL_MIN);
                 view.shadows.push(shadow(&mut dice, span));
             }
-            view.coming.sort_by(|a, b| b.from_ms.cmp(&a.from_ms));
+            view.coming.sort_by_key(|standing| std::cmp::Reverse(standing.from_ms));
         }
     }
 

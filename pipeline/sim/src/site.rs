@@ -27,6 +27,9 @@ pub(crate) const SHOPS_ALONG_M: (f64, f64) = (-6.0, 5.0);
 pub(crate) const LOT_ALONG_M: (f64, f64) = (0.0, 16.0);
 pub(crate) const LOT_ACROSS_M: (f64, f64) = (10.0, 18.0);
 
+/// How far a bin and what fell beside it reach, metres.
+const BIN_REACH_M: f64 = 0.9;
+
 /// A vendor's way of life.
 #[derive(Debug, Clone)]
 pub(crate) struct Habit {
@@ -197,7 +200,10 @@ impl Site {
     /// What stood nearest to a place at an instant, and how far away.
     pub(crate) fn nearest(&self, place: Place, at_ms: i64) -> Option<(&'static str, f64)> {
         let there = self.lately.iter().filter(|(_, span, _)| (span.0..=span.1 + 180_000).contains(&at_ms));
-        there.map(|(at, _, what)| (*what, at.distance_m(place))).min_by(|a, b| a.1.total_cmp(&b.1))
+        let near = there.map(|(at, _, what)| (*what, at.distance_m(place)));
+        // A bin is always there; what lies beyond its reach is not of it.
+        near.filter(|(what, metres)| *what != "bin" || *metres <= BIN_REACH_M)
+            .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// The permits that hold on this street, as a permits file has them.
