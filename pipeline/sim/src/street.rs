@@ -150,7 +150,6 @@ impl Eye {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 mod tests {
     use super::*;
 
