@@ -24,6 +24,7 @@ mod probe;
 mod reload;
 mod run;
 mod service;
+mod sim;
 mod source;
 mod stamps;
 mod swap;
@@ -74,6 +75,8 @@ enum Command {
     Import(import::Arguments),
     /// What a model is worth on labelled pictures: average precision, thresholds, plots.
     Eval(eval::Arguments),
+    /// A seeded county under a virtual clock: what becomes a case, against what is true.
+    Sim(sim::Arguments),
     /// The models that this node can use.
     Models(models_check::Arguments),
 }
@@ -113,6 +116,7 @@ fn main() -> ExitCode {
         Command::Cases(cases) => cases::run(cases),
         Command::Import(import) => import::run(import),
         Command::Eval(eval) => eval::run(eval, onnxruntime),
+        Command::Sim(sim) => sim::run(sim),
         Command::Models(models) => models_check::run(models, onnxruntime),
     };
     match done {

@@ -195,7 +195,7 @@ impl Moment<'_> {
         let tally = &spot.tally;
         let is_other = match kind {
             RuleKind::StreetVendor => {
-                tally.of_named(tally.wheels) >= 0.5 && tally.of_named(tally.fixed) < PART_SHARE_MIN
+                tally.of_named(tally.wheels) >= PART_SHARE_MIN && tally.of_named(tally.fixed) < PART_SHARE_MIN
             }
             RuleKind::PiledMaterial => spot.zones & self.plan.sites & self.hours.there != 0,
             RuleKind::IllegalStructure => self.has_works,

@@ -15,6 +15,8 @@ const BARE_DWELLS: i64 = 4;
 /// The same of one with a chair beside it, where somebody sits and sells.
 const SEATED_ATTENDED_MIN: f64 = 0.5;
 const SEATED_DWELLS: i64 = 2;
+/// Garbage in reach of a bin is litter after so many dwells.
+const BY_BIN_DWELLS: i64 = 4;
 /// Share of the hits that a class must have named, where the background gave the others.
 const NAMED_SHARE_MIN: f64 = 0.25;
 /// A rival of another family holds a place from this presence on.
@@ -48,6 +50,10 @@ impl Moment<'_> {
         match rule.kind {
             RuleKind::StreetVendor | RuleKind::NightMarket if is_bare(spot) => {
                 rule.dwell_ms * if has_seat(spot) { SEATED_DWELLS } else { BARE_DWELLS }
+            }
+            // Bags against a bin are the bin's where it is over its rim, and that may be missed for some looks.
+            RuleKind::Litter if spot.tally.of_named(spot.tally.by_bin) >= PART_SHARE_MIN => {
+                rule.dwell_ms * BY_BIN_DWELLS
             }
             // Only what is neither mixed nor large has to be long-standing.
             RuleKind::SpoilHeap if spot.family == Family::Heap && self.is_plain_litter(spot) => {

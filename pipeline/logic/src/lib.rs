@@ -10,6 +10,7 @@ mod judge;
 pub mod look;
 mod memory;
 mod pairs;
+pub mod place;
 mod plan;
 mod recent;
 pub mod scene;

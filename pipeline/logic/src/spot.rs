@@ -17,6 +17,8 @@ use crate::thing::Thing;
 
 /// The place follows its box no faster than this share a look, so that it cannot walk away with a walker.
 const FOLLOW_MIN: f32 = 0.05;
+/// The foot is a mean over no more than so many of the best looks.
+const FOOT_LOOKS: f64 = 30.0;
 /// Hits that settle where a candidate appeared, from which it may not move far.
 const SETTLE_HITS: u32 = 5;
 /// Looks after which a candidate that was seen in under half of the wanted share is given up.
@@ -46,6 +48,9 @@ pub(crate) struct Tally {
     /// Named hits with a chair or bench.
     pub(crate) seats: u32,
     pub(crate) garbage: u32,
+    /// Those of garbage in reach of a bin.
+    #[serde(default)]
+    pub(crate) by_bin: u32,
     pub(crate) material: u32,
     pub(crate) works: u32,
 }
@@ -68,6 +73,7 @@ impl Tally {
         self.wheels += has(ClassSet::of(&[Class::CargoTricycle]));
         self.seats += has(ClassSet::of(&[Class::Chair, Class::Bench]));
         self.garbage += has(ClassSet::of(&[Class::Garbage]));
+        self.by_bin += u32::from(thing.is_by_bin);
         self.material += has(ClassSet::of(&[Class::MaterialPile]));
         self.works += has(WORKS);
     }
@@ -223,7 +229,9 @@ impl Spot {
         }
         self.classes = self.classes.with(thing.classes);
         // A proposal's box knows nothing of a parasol's foot: it moves no place that a class has named.
-        if is_named || self.tally.named == 0 {
+        // Nor does a tricycle that stands before what is sold from something else.
+        let is_before = thing.is_on_wheels() && self.tally.kit > 0;
+        if (is_named && !is_before) || self.tally.named == 0 {
             self.follow(thing);
         }
     }
@@ -250,11 +258,17 @@ impl Spot {
         }
         // Feet that are told well weigh more: a table's more than its parasol's.
         let weight = 1.0 / (thing.foot_sigma * thing.foot_sigma).max(1e-8);
-        self.foot_weight += weight;
+        // What changes there shows after a while: a table put back behind the line leaves the strip.
+        self.foot_weight = (self.foot_weight + weight).min(weight.max(self.best_weight()) * FOOT_LOOKS);
         let share = weight / self.foot_weight;
         self.foot.x += (thing.foot.x - self.foot.x) * share;
         self.foot.y += (thing.foot.y - self.foot.y) * share;
         self.foot_sigma = self.foot_sigma.min(thing.foot_sigma);
+    }
+
+    /// The weight of the look that told the foot best.
+    fn best_weight(&self) -> f64 {
+        1.0 / (self.foot_sigma * self.foot_sigma).max(1e-8)
     }
 
     /// This look did not see it, though it could have.

@@ -6,6 +6,7 @@
 use calib::class::{Class, ClassSet, Family};
 use calib::space::{ImageBox, ImagePoint};
 use calib::time::Timestamp;
+use calib::zone::GroundView;
 
 use crate::look::{Detection, Look};
 use crate::plan::Plan;
@@ -25,8 +26,17 @@ pub(crate) struct Thing {
     pub(crate) classes: ClassSet,
     /// Whether a person is beside it.
     pub(crate) is_attended: bool,
+    /// Whether it is garbage in reach of a bin, be that over its rim or not.
+    pub(crate) is_by_bin: bool,
     /// When it came, where the background says so.
     pub(crate) since: Option<Timestamp>,
+}
+
+impl Thing {
+    /// Whether it is a cargo tricycle and nothing else.
+    pub(crate) fn is_on_wheels(&self) -> bool {
+        self.classes == ClassSet::of(&[Class::CargoTricycle])
+    }
 }
 
 /// A box that fills more of the picture than this is the detector's view of a close-up, not a thing.
@@ -54,6 +64,9 @@ const PARASOL_FOOT_PER_WIDTH: f32 = 0.8;
 /// An umbrella narrower than this share of the height of the person under it is held: one held in a hand is about a
 /// metre wide and makes half of their height together, a parasol more than all of it.
 const HELD_WIDTH_MAX: f32 = 0.75;
+/// Where the ground is known, an umbrella narrower than this is held too: one for two people is 1.3 m wide, the
+/// least market parasol 1.8 m.
+const PARASOL_WIDTH_M_MIN: f64 = 1.5;
 
 /// What this look shows of the rules' classes, parts of one thing joined, and what the background adds.
 ///
@@ -61,6 +74,7 @@ const HELD_WIDTH_MAX: f32 = 0.75;
 pub(crate) fn things(
     look: &Look,
     plan: &Plan,
+    view: Option<&GroundView>,
     watches_bins: bool,
     bins: impl Fn(&ImageBox) -> bool,
     found: &mut Vec<Thing>,
@@ -71,11 +85,12 @@ pub(crate) fn things(
         if !plan.things.has(detection.class) {
             continue;
         }
-        let Some(thing) = thing(detection, look, plan, is_night) else { continue };
+        let Some(mut thing) = thing(detection, look, plan, view, is_night) else { continue };
         let is_spill = watches_bins && detection.class == Class::Garbage;
         if is_spill && (is_of_bin(&detection.bounds, look) || bins(&detection.bounds)) {
             continue;
         }
+        thing.is_by_bin = is_spill && is_by_bin(&detection.bounds, look);
         add(found, thing);
     }
     if plan.proposals_alone && !look.scene.is_veiled {
@@ -86,7 +101,13 @@ pub(crate) fn things(
     }
 }
 
-fn thing(detection: &Detection, look: &Look, plan: &Plan, is_night: bool) -> Option<Thing> {
+fn thing(
+    detection: &Detection,
+    look: &Look,
+    plan: &Plan,
+    view: Option<&GroundView>,
+    is_night: bool,
+) -> Option<Thing> {
     let Detection { class, score, mut bounds } = *detection;
     let family = plan.family(class)?;
     let floor = plan.floor(family);
@@ -105,6 +126,9 @@ fn thing(detection: &Detection, look: &Look, plan: &Plan, is_night: bool) -> Opt
         return None;
     }
     let (foot, foot_sigma) = foot(class, &bounds, look.aspect);
+    if class == Class::Umbrella && is_narrow(&bounds, foot, view) {
+        return None;
+    }
     // A parasol's thing reaches down to where it stands, and so does the crop that people are shown.
     bounds.y1 = bounds.y1.max(foot.y as f32);
     let is_attended = has_company(&bounds, foot, look);
@@ -116,6 +140,7 @@ fn thing(detection: &Detection, look: &Look, plan: &Plan, is_night: bool) -> Opt
         score,
         classes: ClassSet::of(&[class]),
         is_attended,
+        is_by_bin: false,
         since,
     })
 }
@@ -167,6 +192,7 @@ fn unnamed(look: &Look, plan: &Plan, found: &mut Vec<Thing>) {
             score: proposal.strength,
             classes: ClassSet::default(),
             is_attended: has_company(&bounds, foot, look),
+            is_by_bin: false,
             since: Some(proposal.since),
         });
     }
@@ -186,6 +212,7 @@ fn grown(look: &Look, found: &mut Vec<Thing>) {
             score: proposal.strength,
             classes: ClassSet::default(),
             is_attended: false,
+            is_by_bin: false,
             since: Some(proposal.since),
         });
     }
@@ -235,6 +262,19 @@ fn is_of_bin(garbage: &ImageBox, look: &Look) -> bool {
         .any(|d| d.class == Class::BinOverflow && d.score >= BIN_SCORE_MIN && is_spill(garbage, &d.bounds))
 }
 
+/// Whether garbage lies in reach of any bin that this look shows.
+fn is_by_bin(garbage: &ImageBox, look: &Look) -> bool {
+    let is_bin = |class| matches!(class, Class::GarbageBin | Class::BinOverflow);
+    look.detections.iter().any(|d| is_bin(d.class) && is_spill(garbage, &d.bounds))
+}
+
+/// Whether an umbrella is no wider on the ground than one that a hand can hold: who holds it may be missed.
+fn is_narrow(umbrella: &ImageBox, foot: ImagePoint, view: Option<&GroundView>) -> bool {
+    let edge = |x: f32| view?.ground_from_image(ImagePoint::new(f64::from(x), foot.y));
+    let width_m = || Some(edge(umbrella.x0)?.distance_m(edge(umbrella.x1)?));
+    width_m().is_some_and(|width_m| width_m < PARASOL_WIDTH_M_MIN)
+}
+
 /// Whether garbage lies in reach of a bin.
 pub(crate) fn is_spill(garbage: &ImageBox, bin: &ImageBox) -> bool {
     let reach = bin.grown(BIN_REACH);
@@ -271,12 +311,13 @@ fn join(whole: &mut Thing, part: &Thing) {
     bounds.y0 = bounds.y0.min(part.bounds.y0);
     bounds.x1 = bounds.x1.max(part.bounds.x1);
     bounds.y1 = bounds.y1.max(part.bounds.y1);
-    // The part that tells its foot best tells the whole's.
-    if part.foot_sigma < whole.foot_sigma {
+    // The part that tells its foot best tells the whole's; a tricycle before a stall does not tell where that stands.
+    if (part.is_on_wheels(), part.foot_sigma) < (whole.is_on_wheels(), whole.foot_sigma) {
         (whole.foot, whole.foot_sigma) = (part.foot, part.foot_sigma);
     }
     whole.score = whole.score.max(part.score);
     whole.classes = whole.classes.with(part.classes);
     whole.is_attended |= part.is_attended;
+    whole.is_by_bin |= part.is_by_bin;
     whole.since = whole.since.or(part.since);
 }

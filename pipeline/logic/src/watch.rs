@@ -141,7 +141,7 @@ impl Watch {
                 table.spots.iter().filter(|spot| spot.family == Family::Bin && spot.tally.hits > 1);
             bins.any(|bin| is_spill(garbage, &bin.bounds))
         };
-        things(look, &self.plan, watches_bins, bins, &mut found);
+        things(look, &self.plan, camera.view(look.scene.preset), watches_bins, bins, &mut found);
         let moment = Moment {
             camera: &camera,
             plan: &self.plan,
@@ -157,7 +157,9 @@ impl Watch {
         pairs.match_up(&table.spots, &found, camera.view(look.scene.preset));
         for s in 0..table.spots.len() {
             let thing = pairs.thing_of(s).map(|t| &found[t]);
-            if observe(&moment, &mut table.spots[s], thing, look, gap_ms) {
+            if observe(&moment, &mut table.spots[s], thing, look, gap_ms)
+                && is_still_its(&moment, &mut table.spots[s])
+            {
                 tell(&moment, &mut self.state.caps, &mut self.capped, table, s, events);
             }
         }
@@ -246,6 +248,15 @@ fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &L
         spot.miss(gap_ms)
     }
     false
+}
+
+/// Whether the rule that takes the spot does so too now that this look has moved its foot: one hit that shows the
+/// table under a parasol may move it into a permitted zone.
+fn is_still_its(moment: &Moment<'_>, spot: &mut Spot) -> bool {
+    moment.find_zones(spot);
+    spot.is_confirmed
+        || matches!(moment.claim(spot), Claim::Taken { rule, variant, .. }
+            if spot.rule == Some(rule) && spot.variant == variant)
 }
 
 /// Confirms or retells a spot that this look saw.
