@@ -6,6 +6,7 @@
 mod arrivals;
 mod calibrate;
 mod camera_new;
+mod canvas;
 mod cases;
 mod check;
 mod demo;
@@ -22,8 +23,11 @@ mod place;
 mod platform;
 mod probe;
 mod reload;
+mod replay;
 mod run;
+mod scene_stand_in;
 mod service;
+mod sight;
 mod source;
 mod stamps;
 mod swap;
@@ -72,7 +76,9 @@ enum Command {
     Cases(cases::Arguments),
     /// A table of permits, a calendar or a roster, as an office has it, into a file that Shirong keeps.
     Import(import::Arguments),
-    /// What a model is worth on labelled pictures: average precision, thresholds, plots.
+    /// The rules on a clip, faster than real time: events, and a video with what was seen drawn in.
+    Replay(replay::Arguments),
+    /// What a model is worth on labelled pictures, or the rules on clips with their truth.
     Eval(eval::Arguments),
     /// The models that this node can use.
     Models(models_check::Arguments),
@@ -112,6 +118,7 @@ fn main() -> ExitCode {
         Command::Locate(locate) => locate::run(locate),
         Command::Cases(cases) => cases::run(cases),
         Command::Import(import) => import::run(import),
+        Command::Replay(replay) => replay::run(replay, onnxruntime),
         Command::Eval(eval) => eval::run(eval, onnxruntime),
         Command::Models(models) => models_check::run(models, onnxruntime),
     };

@@ -156,6 +156,10 @@ impl Spot {
         f64::from(self.hits) / f64::from(self.looks.max(1))
     }
 
+    pub(crate) fn bounds(&self) -> ImageBox {
+        self.bounds
+    }
+
     pub(crate) fn told(&mut self, at: Timestamp) {
         self.told_at = at;
     }

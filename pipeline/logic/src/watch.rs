@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use calib::camera::Camera;
 use calib::rule::Rule;
+use calib::space::ImageBox;
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Event, SpotId};
+use crate::finding::{Event, Sight, SpotId};
 use crate::look::Look;
 use crate::spot::Spot;
 use crate::thing::{Thing, things};
@@ -104,6 +105,17 @@ impl Watch {
     /// Things not taken on because the table was full.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// Where the spots stand in the picture, for whoever must not take them for background.
+    pub fn held(&self) -> impl Iterator<Item = ImageBox> + '_ {
+        self.state.spots.iter().map(Spot::bounds)
+    }
+
+    /// Every spot as it stands after the latest look, and whether its finding was told.
+    pub fn spots(&self) -> impl Iterator<Item = (Sight, bool)> + '_ {
+        let at = self.state.last_at.unwrap_or_default();
+        self.state.spots.iter().map(move |spot| (spot.sight(at), spot.confirmed))
     }
 
     /// Takes one look. Looks that are not later than the one before are passed over.
