@@ -1,11 +1,32 @@
 //! What a frame's picture says beside the detector's boxes: whether it can be judged at all, and what in it is
 //! new or gone.
 //!
-//! In: small luma pictures of one view. Out: a [`Scene`] for each look. Never: a class, a rule, a clock.
+//! In: small luma pictures of one camera. Out: a [`Scene`] for each look. Never: a class, a rule, a clock.
+
+mod background;
+mod contrast;
+mod days;
+mod fault;
+mod grid;
+mod groups;
+mod kept;
+mod light;
+mod likeness;
+mod limits;
+mod packed;
+mod region;
+mod shift;
+mod thumb;
+mod tone;
+mod watch;
 
 use calib::space::ImageBox;
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use region::PROPOSALS_MAX;
+pub use thumb::{THUMB_HEIGHT_MAX, THUMB_WIDTH, Thumb};
+pub use watch::{SceneState, SceneWatch};
 
 /// What is wrong with a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,0 +1,177 @@
+//! Whether a view shows the same place, and if not by how far it is off.
+//!
+//! Patches with corners, one a sector, are looked for around their place (zero-mean normalised correlation,
+//! coarse then fine, a parabola through the best three for less than a pixel: Lewis, *Fast normalized
+//! cross-correlation*, 1995). They vote: a lamp, a crowd or a bus spoils some of them and makes none of them
+//! agree on another place.
+
+use super::grid::{COLS, Grid, SECTOR_COUNT, TILE_PX};
+use super::thumb::THUMB_WIDTH;
+
+/// Pixels across and down a patch.
+const PATCH_PX: usize = 16;
+const PATCH_TILES: usize = PATCH_PX / TILE_PX;
+/// How far a patch is looked for, pixels of a thumb.
+const SEARCH_PX: isize = 12;
+/// Correlation from which a patch counts as found.
+const FOUND: f32 = 0.65;
+/// Least energy of the weaker direction of a patch that has a corner.
+const CORNER_MIN: f32 = 4_000.0;
+/// Two patches agree on a shift to within this, pixels.
+const AGREE_PX: f32 = 1.0;
+
+/// What the patches say.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Votes {
+    /// Patches that could be looked for.
+    pub(super) asked: usize,
+    /// Of them, found where they were.
+    pub(super) in_place: usize,
+    /// Of them, found together somewhere else.
+    pub(super) away: usize,
+    /// Where that is, pixels of a thumb to the right and down.
+    pub(super) shift: [f32; 2],
+}
+
+/// Working memory.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Search {
+    corners: Vec<[f32; 3]>,
+    found: Vec<[f32; 2]>,
+}
+
+impl Search {
+    /// Looks for the patches of `reference` in `levels`.
+    pub(super) fn votes(&mut self, grid: &Grid, levels: &[u8], reference: &[u8], hidden: &[bool]) -> Votes {
+        self.find_corners(grid, reference);
+        let patches = self.patches(grid, hidden);
+        self.found.clear();
+        let mut votes = Votes::default();
+        for origin in patches.into_iter().flatten() {
+            votes.asked += 1;
+            if let Some(shift) = find(grid, levels, reference, origin) {
+                self.found.push(shift);
+            }
+        }
+        let near = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) <= AGREE_PX;
+        votes.in_place = self.found.iter().filter(|shift| near(**shift, [0.0, 0.0])).count();
+        for &centre in self.found.iter().filter(|shift| !near(**shift, [0.0, 0.0])) {
+            let friends = || self.found.iter().filter(|shift| near(**shift, centre));
+            let count = friends().count();
+            if count > votes.away {
+                let sum = friends().fold([0.0, 0.0], |sum, shift| [sum[0] + shift[0], sum[1] + shift[1]]);
+                votes.away = count;
+                votes.shift = sum.map(|sum: f32| sum / count as f32);
+            }
+        }
+        votes
+    }
+
+    /// The structure tensor (Σgx², Σgy², Σgxgy) of each tile.
+    fn find_corners(&mut self, grid: &Grid, reference: &[u8]) {
+        self.corners.clear();
+        self.corners.resize(grid.len(), [0.0; 3]);
+        for y in 1..grid.rows * TILE_PX - 1 {
+            for x in 1..THUMB_WIDTH - 1 {
+                let at = y * THUMB_WIDTH + x;
+                let step = |a: usize, b: usize| f32::from(reference[b]) - f32::from(reference[a]);
+                let (gx, gy) = (step(at - 1, at + 1), step(at - THUMB_WIDTH, at + THUMB_WIDTH));
+                let tensor = &mut self.corners[(y / TILE_PX) * COLS + x / TILE_PX];
+                *tensor = [tensor[0] + gx * gx, tensor[1] + gy * gy, tensor[2] + gx * gy];
+            }
+        }
+    }
+
+    /// The best patch of each sector: where the weaker eigenvalue of the tensor is greatest (Shi & Tomasi 1994).
+    fn patches(&self, grid: &Grid, hidden: &[bool]) -> [Option<usize>; SECTOR_COUNT] {
+        let mut best = [(CORNER_MIN, None); SECTOR_COUNT];
+        let border = (SEARCH_PX as usize + 1).div_ceil(TILE_PX);
+        for row in (border..(grid.rows + 1).saturating_sub(border + PATCH_TILES)).step_by(2) {
+            for col in (border..=COLS - border - PATCH_TILES).step_by(2) {
+                let tiles = || {
+                    (row..row + PATCH_TILES).flat_map(|r| (col..col + PATCH_TILES).map(move |c| r * COLS + c))
+                };
+                if tiles().any(|tile| hidden[tile]) {
+                    continue;
+                }
+                let [xx, yy, xy] = tiles().fold([0.0_f32; 3], |sum, tile| {
+                    let t = self.corners[tile];
+                    [sum[0] + t[0], sum[1] + t[1], sum[2] + t[2]]
+                });
+                let weaker = (xx + yy - ((xx - yy).powi(2) + 4.0 * xy * xy).sqrt()) / 2.0;
+                let place = &mut best[grid.sector(row * COLS + col)];
+                if weaker > place.0 {
+                    *place = (weaker, Some(row * TILE_PX * THUMB_WIDTH + col * TILE_PX));
+                }
+            }
+        }
+        best.map(|(_, origin)| origin)
+    }
+}
+
+/// Where a patch is found, to less than a pixel; `None` where nothing is like it.
+fn find(grid: &Grid, levels: &[u8], reference: &[u8], origin: usize) -> Option<[f32; 2]> {
+    let mut patch = [[0_i32; PATCH_PX]; PATCH_PX];
+    for (y, row) in patch.iter_mut().enumerate() {
+        for (value, &level) in row.iter_mut().zip(&reference[origin + y * THUMB_WIDTH..]) {
+            *value = i32::from(level);
+        }
+    }
+    let mean = patch.iter().flatten().sum::<i32>() / (PATCH_PX * PATCH_PX) as i32;
+    patch.iter_mut().flatten().for_each(|value| *value -= mean);
+    let energy = patch.iter().flatten().map(|value| value * value).sum::<i32>() as f32;
+    let score = |dx: isize, dy: isize| correlation(grid, levels, &patch, energy, origin, [dx, dy]);
+    let mut best = (-1.0, [0, 0]);
+    best_of(&mut best, score(0, 0), [0, 0]);
+    for dy in (-SEARCH_PX..=SEARCH_PX).step_by(2) {
+        for dx in (-SEARCH_PX..=SEARCH_PX).step_by(2) {
+            best_of(&mut best, score(dx, dy), [dx, dy]);
+        }
+    }
+    let [cx, cy] = best.1;
+    for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+        best_of(&mut best, score(cx + dx, cy + dy), [cx + dx, cy + dy]);
+    }
+    let (peak, [dx, dy]) = best;
+    let vertex = |low: f32, high: f32| {
+        let bend = low - 2.0 * peak + high;
+        if bend < 0.0 { ((low - high) / (2.0 * bend)).clamp(-0.5, 0.5) } else { 0.0 }
+    };
+    let x = dx as f32 + vertex(score(dx - 1, dy), score(dx + 1, dy));
+    let y = dy as f32 + vertex(score(dx, dy - 1), score(dx, dy + 1));
+    (peak >= FOUND).then_some([x, y])
+}
+
+fn best_of(best: &mut (f32, [isize; 2]), value: f32, at: [isize; 2]) {
+    if value > best.0 {
+        *best = (value, at);
+    }
+}
+
+fn correlation(
+    grid: &Grid,
+    levels: &[u8],
+    patch: &[[i32; PATCH_PX]; PATCH_PX],
+    energy: f32,
+    origin: usize,
+    [dx, dy]: [isize; 2],
+) -> f32 {
+    let (x, y) = ((origin % THUMB_WIDTH) as isize + dx, (origin / THUMB_WIDTH) as isize + dy);
+    let limit = |side: usize| (side - PATCH_PX) as isize;
+    if !(0..=limit(THUMB_WIDTH)).contains(&x) || !(0..=limit(grid.height_px)).contains(&y) {
+        return -1.0;
+    }
+    let start = y as usize * THUMB_WIDTH + x as usize;
+    let (mut sum, mut squares, mut product) = (0_i32, 0_i32, 0_i32);
+    for (row, line) in patch.iter().zip(levels[start..].chunks(THUMB_WIDTH)) {
+        for (&a, &b) in row.iter().zip(line) {
+            let b = i32::from(b);
+            sum += b;
+            squares += b * b;
+            product += a * b;
+        }
+    }
+    let here = squares as f32 - (sum as f32).powi(2) / (PATCH_PX * PATCH_PX) as f32;
+    // The patch has a mean of nearly nothing, so that the product needs no correction.
+    product as f32 / (here * energy).max(1.0).sqrt()
+}

@@ -1,0 +1,163 @@
+//! The small picture that the scene is judged by.
+//!
+//! In: a decoded picture's luma plane. Out: a [`Thumb`], 320 pixels wide, black at 0 and white at 255. Never:
+//! colour, and nothing that a face could be told by.
+
+use calib::picture::{Range, YuvView};
+
+/// Pixels across a thumb, whatever the picture's own width.
+pub const THUMB_WIDTH: usize = 320;
+/// Most pixels down a thumb: a picture taller than twice its width is squeezed.
+pub const THUMB_HEIGHT_MAX: usize = 640;
+
+/// A luma picture of [`THUMB_WIDTH`] pixels across. `[height, THUMB_WIDTH] u8, 0..=255`, full range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thumb {
+    height: usize,
+    aspect: f32,
+    luma: Vec<u8>,
+}
+
+impl Thumb {
+    /// Rows of a thumb of a picture of this size.
+    pub fn height_of(width: usize, height: usize) -> usize {
+        ((height * THUMB_WIDTH + width / 2) / width.max(1)).clamp(4, THUMB_HEIGHT_MAX)
+    }
+
+    /// The picture's luma, each pixel of the thumb the mean of the area that it stands for.
+    pub fn from_view(view: &YuvView<'_>) -> Self {
+        let height = Self::height_of(view.width, view.height);
+        let mut thumb = Self {
+            height,
+            aspect: view.width as f32 / view.height.max(1) as f32,
+            luma: vec![0; THUMB_WIDTH * height],
+        };
+        let mut sums = vec![0_u32; view.width];
+        let tone = full_range(view.range);
+        for (row, out) in thumb.luma.chunks_exact_mut(THUMB_WIDTH).enumerate() {
+            sum_rows(view, row, height, &mut sums);
+            mean_columns(&sums, view.height as u64, &tone, out);
+        }
+        thumb
+    }
+
+    /// A thumb of bytes that are one already; `None` where they are no rows of [`THUMB_WIDTH`].
+    pub fn from_luma(luma: Vec<u8>) -> Option<Self> {
+        let height = luma.len() / THUMB_WIDTH;
+        let is_whole = luma.len() == height * THUMB_WIDTH && (4..=THUMB_HEIGHT_MAX).contains(&height);
+        is_whole.then(|| Self { height, aspect: THUMB_WIDTH as f32 / height as f32, luma })
+    }
+
+    /// Pixels down.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The picture's width over its height.
+    pub fn aspect(&self) -> f32 {
+        self.aspect
+    }
+
+    /// The bytes, first row first.
+    pub fn luma(&self) -> &[u8] {
+        &self.luma
+    }
+}
+
+/// The values of a picture's luma byte on a scale from black 0 to white 255.
+fn full_range(range: Range) -> [u8; 256] {
+    std::array::from_fn(|value| match range {
+        Range::Full => value as u8,
+        Range::Limited => ((value as f32 - 16.0) * (255.0 / 219.0) + 0.5).clamp(0.0, 255.0) as u8,
+    })
+}
+
+/// How source pixels overlap one target pixel, both sides cut into `from * to` equal parts so that every
+/// overlap is a whole number: the first source pixel, and the last one, each with its parts.
+fn overlap(target: usize, from: usize, to: usize) -> (usize, usize, u32, u32) {
+    let (start, end) = (target * from, (target + 1) * from);
+    let (first, last) = (start / to, (end - 1) / to);
+    if first == last {
+        return (first, last, from as u32, 0);
+    }
+    (first, last, ((first + 1) * to - start) as u32, (end - last * to) as u32)
+}
+
+/// Sums the source rows under one target row, each weighed by its overlap.
+fn sum_rows(view: &YuvView<'_>, row: usize, height: usize, sums: &mut [u32]) {
+    let line = |y: usize| &view.luma.data[y * view.luma.stride..][..view.width];
+    let (first, last, first_parts, last_parts) = overlap(row, view.height, height);
+    sums.fill(0);
+    for y in first + 1..last {
+        for (sum, &value) in sums.iter_mut().zip(line(y)) {
+            *sum += u32::from(value);
+        }
+    }
+    let whole_parts = height as u32;
+    let (top, bottom) = (line(first), line(last));
+    for ((sum, &a), &b) in sums.iter_mut().zip(top).zip(bottom) {
+        *sum = *sum * whole_parts + u32::from(a) * first_parts + u32::from(b) * last_parts;
+    }
+}
+
+fn mean_columns(sums: &[u32], row_parts: u64, tone: &[u8; 256], out: &mut [u8]) {
+    let whole = row_parts * sums.len() as u64;
+    for (column, value) in out.iter_mut().enumerate() {
+        let (first, last, first_parts, last_parts) = overlap(column, sums.len(), THUMB_WIDTH);
+        let inner: u64 = sums[(first + 1).min(last)..last].iter().map(|&sum| u64::from(sum)).sum::<u64>()
+            * THUMB_WIDTH as u64;
+        let total = inner
+            + u64::from(sums[first]) * u64::from(first_parts)
+            + u64::from(sums[last]) * u64::from(last_parts);
+        *value = tone[((total + whole / 2) / whole).min(255) as usize];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use calib::picture::{Chroma, Matrix, Plane};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn thumb_of(width: usize, height: usize, pad: usize, luma: impl Fn(usize, usize) -> u8) -> Thumb {
+        let stride = width + pad;
+        let mut data = vec![255; stride * height];
+        for (y, row) in data.chunks_exact_mut(stride).enumerate() {
+            for (x, value) in row[..width].iter_mut().enumerate() {
+                *value = luma(x, y);
+            }
+        }
+        let plane = Plane { data: &data, stride };
+        let chroma = Chroma::Nv12 { uv: plane };
+        let (matrix, range) = (Matrix::Bt709, Range::Full);
+        Thumb::from_view(&YuvView { width, height, luma: plane, chroma, matrix, range })
+    }
+
+    #[test]
+    fn each_pixel_is_the_mean_of_its_area() {
+        let thumb = thumb_of(1920, 1080, 7, |x, y| ((x / 6 + y / 6) % 200) as u8);
+        assert_eq!((thumb.height(), thumb.luma().len()), (180, 320 * 180));
+        for (at, &value) in thumb.luma().iter().enumerate() {
+            assert_eq!(value, ((at % 320 + at / 320) % 200) as u8);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        #[test]
+        fn any_size_keeps_its_mean_and_leaves_the_padding_out(
+            width in 2..900usize, height in 2..700usize, pad in 0..9usize, seed in 0..97usize,
+        ) {
+            prop_assume!(height <= 2 * width);
+            let luma = |x: usize, y: usize| ((x * 7 + y * 13 + seed * 31) % 97) as u8;
+            let thumb = thumb_of(width, height, pad, luma);
+            let mean = |sum: f64, count: usize| sum / count as f64;
+            let there = mean((0..width * height).map(|at| f64::from(luma(at % width, at / width))).sum(), width * height);
+            let here = mean(thumb.luma().iter().map(|&v| f64::from(v)).sum(), thumb.luma().len());
+            prop_assert!((here - there).abs() < 0.6, "{here} {there}");
+            prop_assert!(thumb.luma().iter().all(|&value| value < 97));
+        }
+    }
+}
