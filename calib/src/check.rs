@@ -75,6 +75,28 @@ pub struct Asked {
     pub form: Form,
     /// Whether its absence is a mistake.
     pub required: bool,
+    /// What it is for, where its reader says so.
+    pub about: Option<About>,
+}
+
+/// What a key is for: the material of the page of knobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct About {
+    /// What stands where the file says nothing.
+    pub default: String,
+    /// What it does.
+    pub does: &'static str,
+    /// Where it takes effect.
+    pub effect: Effect,
+}
+
+/// Where a key takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// There, from the next look or case on.
+    Now(&'static str),
+    /// It is read, checked and kept; that part of the product is to take it up.
+    Kept(&'static str),
 }
 
 /// What a key accepts.
@@ -188,19 +210,8 @@ impl<'t> Source<'t> {
 
     fn note(&mut self, section: &Section<'_>, key: &str, form: Form, required: bool) {
         let Some(asked) = &mut self.asked else { return };
-        let path = section.parts[0].path_of(key);
-        // Members of a list share their keys.
-        let path: String = path.split('[').map(|p| p.split_once(']').map_or(p, |(_, after)| after)).fold(
-            String::new(),
-            |mut whole, part| {
-                if !whole.is_empty() {
-                    whole.push_str("[]");
-                }
-                whole.push_str(part);
-                whole
-            },
-        );
-        let now = Asked { path, form, required };
+        let path = section.shared_path_of(key);
+        let now = Asked { path, form, required, about: None };
         match asked.iter_mut().find(|known| known.path == now.path) {
             Some(known) => {
                 known.required |= now.required;
@@ -280,6 +291,30 @@ impl<'t> Section<'t> {
     /// Where a key of this table stands, or would stand.
     pub fn at_key(&self, key: &str) -> At {
         self.part_with(key).unwrap_or(&self.parts[0]).at(key)
+    }
+
+    /// The key's path with `[]` for a list's members, which share their keys.
+    fn shared_path_of(&self, key: &str) -> String {
+        let path = self.parts[0].path_of(key);
+        let parts = path.split('[').map(|part| part.split_once(']').map_or(part, |(_, after)| after));
+        parts.collect::<Vec<_>>().join("[]")
+    }
+
+    /// Says what a key that was asked for is for: what stands where the file says nothing, what it does, where it
+    /// takes effect.
+    pub fn about(
+        &self,
+        source: &mut Source<'t>,
+        key: &str,
+        default: impl fmt::Display,
+        does: &'static str,
+        effect: Effect,
+    ) {
+        let Some(asked) = &mut source.asked else { return };
+        let path = self.shared_path_of(key);
+        if let Some(known) = asked.iter_mut().find(|known| known.path == path) {
+            known.about = Some(About { default: default.to_string(), does, effect });
+        }
     }
 
     fn part_with(&self, key: &str) -> Option<&Part<'t>> {

@@ -54,6 +54,79 @@ classes! {
     Hoarding "hoarding" "A site hoarding.",
 }
 
+/// Some classes. Kept as bits in the order of declaration: a new class goes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClassSet(u32);
+
+impl ClassSet {
+    /// Of these classes.
+    pub const fn of(classes: &[Class]) -> Self {
+        let (mut bits, mut i) = (0, 0);
+        while i < classes.len() {
+            bits |= 1 << classes[i] as u32;
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    /// Whether the class is one of them.
+    pub const fn has(self, class: Class) -> bool {
+        self.0 & (1 << class as u32) != 0
+    }
+
+    /// Whether some class is in both.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// The classes of both together.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The classes that are not in the other.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// What belongs together at one place: a thing's classes may flicker inside its family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// What things are sold from: stall, umbrella, table, chair, goods, cargo tricycle.
+    Trade,
+    /// What lies about: garbage, spoil, material.
+    Heap,
+    /// A bin over its rim.
+    Bin,
+    /// What has been built or has grown over days; the background names it, not a class.
+    Structure,
+    /// Something new that no class names yet.
+    Unnamed,
+}
+
+impl Family {
+    /// Classes of people and vehicles: they pass, hide what is behind them and keep company, and are no matter.
+    pub const PASSING: ClassSet = ClassSet::of(&[
+        Class::Person,
+        Class::Bicycle,
+        Class::Motorcycle,
+        Class::Car,
+        Class::Bus,
+        Class::Truck,
+        Class::CargoTricycle,
+    ]);
+}
+
 impl std::fmt::Display for Class {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
@@ -63,6 +136,15 @@ impl std::fmt::Display for Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_holds_its_classes_and_every_class_has_its_bit() {
+        assert!(Class::ALL.len() <= 32);
+        let set = ClassSet::of(&[Class::Table, Class::Hoarding]);
+        let held: Vec<_> = Class::ALL.iter().filter(|class| set.has(**class)).collect();
+        assert_eq!(held, [&Class::Table, &Class::Hoarding]);
+        assert!(set.without(ClassSet::of(Class::ALL)).is_empty());
+    }
 
     #[test]
     fn names_round_trip_and_agree_with_serde() {

@@ -160,12 +160,15 @@ impl Camera {
     /// hold within its view come into effect.
     pub fn keep_to(&mut self, id: &str, papers: &Papers) {
         self.zones.iter_mut().for_each(|zone| zone.hours.keep_to(&papers.calendar));
+        self.hours.keep_to(&papers.calendar);
         self.rules.iter_mut().for_each(|rule| rule.hours.keep_to(&papers.calendar));
         let mine = |permit: &&Permit| match &permit.place {
             Place::Zone { camera, zone } => {
                 camera.as_ref().is_none_or(|own| own == id) && self.zones.iter().any(|own| own.id == *zone)
             }
-            Place::Area(_) => self.ground.is_some(),
+            Place::Area(_) => {
+                self.ground.is_some() || self.presets.iter().any(|preset| preset.ground.is_some())
+            }
         };
         self.permits = papers.permits.iter().filter(mine).cloned().collect();
         self.permits.iter_mut().for_each(|permit| permit.keep_to(&papers.calendar));

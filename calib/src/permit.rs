@@ -106,21 +106,35 @@ impl Permit {
 }
 
 impl Camera {
-    /// The permit, if any, that allows a rule's matter where a thing stands in the picture.
+    /// The permit, if any, that allows one of a rule's matters where a thing stands in the home view.
     pub fn permit(&self, rule: &Rule, foot_in_image: ImagePoint, at: Timestamp) -> Option<&Permit> {
+        self.permit_in(None, rule, foot_in_image, at)
+    }
+
+    /// The same in one of the camera's views.
+    pub fn permit_in(
+        &self,
+        preset: Option<usize>,
+        rule: &Rule,
+        foot_in_image: ImagePoint,
+        at: Timestamp,
+    ) -> Option<&Permit> {
+        let view = self.view(preset);
         let here = |place: &Place| match place {
             Place::Zone { zone, .. } => self
                 .zones
                 .iter()
-                .any(|own| own.id == *zone && own.contains(foot_in_image, self.ground.as_ref())),
-            Place::Area(area) => self.ground.as_ref().is_some_and(|view| {
+                .any(|own| own.id == *zone && own.preset == preset && own.contains(foot_in_image, view)),
+            Place::Area(area) => view.is_some_and(|view| {
                 let foot = view.ground_from_image(foot_in_image);
                 foot.is_some_and(|foot| area.contains(view.map.plane().lon_lat_from_ground(foot)))
             }),
         };
-        self.permits.iter().find(|permit| {
-            permit.allows(&rule.standard_ref, &rule.code, at, self.utc_offset_minutes) && here(&permit.place)
-        })
+        let codes = || std::iter::once(&rule.code).chain(rule.other.as_ref().map(|other| &other.code));
+        let allows = |permit: &Permit| {
+            codes().any(|code| permit.allows(&rule.standard_ref, code, at, self.utc_offset_minutes))
+        };
+        self.permits.iter().find(|permit| allows(permit) && here(&permit.place))
     }
 }
 

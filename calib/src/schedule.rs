@@ -51,6 +51,11 @@ impl Schedule {
         self.calendar = Some(Arc::clone(calendar));
     }
 
+    /// Whether it holds round the clock on every day.
+    pub fn is_always(&self) -> bool {
+        self.windows.iter().any(|w| w.days == Days::All && w.minutes() == (0, DAY_MINUTES))
+    }
+
     /// Its windows, in the order of the file.
     pub fn windows(&self) -> &[Window] {
         &self.windows

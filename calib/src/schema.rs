@@ -12,7 +12,7 @@ use crate::check::{Asked, Form, Source};
 use crate::matter::Catalogue;
 
 /// A camera file with each table once, so that its reader asks for every key.
-const EVERY_TABLE: &str = include_str!("../schema/every-table.toml");
+pub(crate) const EVERY_TABLE: &str = include_str!("../schema/every-table.toml");
 
 /// The schema of a camera's file.
 pub fn camera() -> Value {
@@ -40,8 +40,11 @@ fn defaults() -> Value {
     let mut rule = camera["properties"]["rule"]["items"].take();
     let mut keys = camera["properties"].take();
     let own: [(&mut Value, &[&str]); 2] = [
-        (&mut keys, &["name", "group", "zone", "calibration", "preset"]),
-        (&mut rule["properties"], &["kind", "zones", "matter"]),
+        (
+            &mut keys,
+            &["name", "group", "zone", "calibration", "preset", "channel", "grid", "speaker", "mask"],
+        ),
+        (&mut rule["properties"], &["kind", "zones", "matter", "matter_moving", "matter_site"]),
     ];
     for (table, own) in own {
         own.iter().for_each(|key| _ = table.as_object_mut().and_then(|table| table.remove(*key)));

@@ -2,9 +2,11 @@
 
 use geo::{Area, BoundingRect, Intersects, Validation};
 
+use crate::calendar::Day;
 use crate::homography::GroundMap;
 use crate::schedule::Schedule;
 use crate::space::{GroundPoint, ImageBox, ImagePoint, PixelPoint};
+use crate::time::Timestamp;
 
 /// What a zone is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,6 +15,9 @@ pub enum ZoneKind {
     Road,
     /// Footway, square, any way that is the public's.
     Footway,
+    /// The strip before a row of shops that a shop may not use: its inner edge is the shop-front line, and it is
+    /// as deep as shops put things out. What stands in it has crossed the line and is a shop's.
+    ShopfrontLine,
     /// Where trading is allowed during the zone's hours.
     Permitted,
     /// Where building work is watched.
@@ -26,6 +31,7 @@ impl ZoneKind {
     pub const NAMES: &[(&str, Self)] = &[
         ("road", Self::Road),
         ("footway", Self::Footway),
+        ("shopfront_line", Self::ShopfrontLine),
         ("permitted", Self::Permitted),
         ("construction_watch", Self::ConstructionWatch),
         ("ignore", Self::Ignore),
@@ -41,6 +47,12 @@ pub struct Zone {
     pub kind: ZoneKind,
     /// When it holds.
     pub hours: Schedule,
+    /// The view that it is drawn on, by its number among the camera's presets; `None` is the home view.
+    pub preset: Option<usize>,
+    /// The permit that it stands for, by its number on paper.
+    pub permit: Option<String>,
+    /// The last day on which it is there.
+    pub until: Option<Day>,
     /// Where it is.
     pub shape: Shape,
     /// Whether it is looked at in tiles too, for what is too small in the whole picture.
@@ -127,6 +139,17 @@ pub fn polygon(corners: &[[f64; 2]]) -> Result<geo::Polygon, PolygonError> {
 }
 
 impl Zone {
+    /// Whether it is still there: not after its last day.
+    pub fn is_there(&self, at: Timestamp, offset_minutes: i32) -> bool {
+        self.until.is_none_or(|until| Day::of(at, offset_minutes) <= until)
+    }
+
+    /// Whether it holds at an instant by a clock `offset_minutes` ahead of UTC.
+    pub fn holds(&self, at: Timestamp, offset_minutes: i32) -> bool {
+        let of_day = |day: Day| self.until.is_none_or(|until| day <= until);
+        self.hours.holds_on(at, offset_minutes, of_day)
+    }
+
     /// Whether a thing whose foot is here in the picture stands in the zone, its border included: a thing cut
     /// off by the picture's lower edge has its foot on the border of every zone drawn down to it. A zone drawn on the ground
     /// contains nothing while the camera has no calibration.
@@ -193,6 +216,9 @@ mod tests {
             id: "kerb".into(),
             kind: ZoneKind::Road,
             hours: Schedule::always(),
+            preset: None,
+            permit: None,
+            until: None,
             shape: Shape::Image(polygon(&[[0.0, 0.0], [0.2, 0.0], [1.0, 0.8], [1.0, 1.0]]).unwrap()),
             tiles: Some(Tiles::default()),
         };
@@ -224,6 +250,9 @@ mod tests {
             id: "footway".into(),
             kind: ZoneKind::Footway,
             hours: Schedule::always(),
+            preset: None,
+            permit: None,
+            until: None,
             shape: Shape::Image(polygon(&[[0.1, 0.5], [0.9, 0.5], [0.9, 0.9], [0.1, 0.9]]).unwrap()),
             tiles: None,
         };

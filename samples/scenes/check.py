@@ -18,7 +18,7 @@ LABELS = ("person bicycle car motorcycle bus truck umbrella chair dining_table b
           "garbage_bin bin_overflow machinery traffic_cone").split()
 RISKY = {"umbrella", "dining_table", "chair", "bench", "garbage", "garbage_bin", "bin_overflow", "machinery", "traffic_cone"}
 WANTED = {"street_vendor": ["umbrella", "dining_table", "person"], "litter": ["garbage"],
-          "overflowing_bin": ["bin_overflow", "garbage", "garbage_bin"], "construction": ["machinery", "garbage"]}
+          "overflowing_bin": ["bin_overflow", "garbage", "garbage_bin"], "piled_material": ["machinery", "garbage"]}
 SIDE = 416
 LOOK_S = 2.0
 

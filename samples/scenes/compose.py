@@ -206,7 +206,7 @@ def truth(scene_id, spec, meta):
                            lonlat=[round(v, 9) for v in plan.lonlat(e, n)], box_px=box))
         if "attendant_px" in meta:
             events[0]["attendant_px"] = meta["attendant_px"]
-        if spec["event"]["kind"] == "construction":
+        if spec["event"]["kind"] == "piled_material":
             zones["site"] = zones["footway"]
     return dict(clip=f"{scene_id}.mp4", camera=scene_id, fps=plan.FPS, duration_s=plan.DURATION_S, size=[W, H],
                 control_points=control, zones=zones, events=events)

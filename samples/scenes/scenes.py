@@ -93,7 +93,7 @@ SCENES = {
             a=dict(who="worker", path=[(-5.2, -1.85), (6.5, -1.8)]),
             b=dict(who="man_white", path=[(6.6, -1.95), (-5.4, -1.9)]),
             car=dict(kind="car", car=("sedan", (.35, .03, .03)), path=[(10, -5.2), (-9, -5.2)], speed=8.0)),
-        event=dict(id="site-1", kind="construction", matter="08006", what="sand, bricks, timber, steel and an excavator arrive on the footway and stay",
+        event=dict(id="site-1", kind="piled_material", matter="08006", what="sand, bricks, timber, steel and an excavator arrive on the footway and stay",
                    seen_by_weights=True, unseen="sand, bricks, timber, steel: no class names them"),
         timeline=dict(states=[(0, "empty"), (10.0, "site")],
                       actors=[("b", 1.0), ("a", 16.0), ("car", 33.0), ("a", 42.0), ("b", 58.0), ("car", 72.3)])),

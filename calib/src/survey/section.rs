@@ -5,11 +5,15 @@
 
 use super::read::{check_pixel, check_place, check_size};
 use super::{Origin, SurveyPoint};
-use crate::check::{Problem, Section, Source};
+use crate::camera::Preset;
+use crate::check::{Effect, Problem, Section, Source};
 use crate::homography::{ControlPoint, GroundMap, LensWanted, Setup, Solved};
 use crate::lens::Lens;
 use crate::space::{GroundPoint, LonLat, PixelPoint};
 use crate::zone::GroundView;
+
+const SCENE: Effect = Effect::Now("view and background");
+const GROUND: Effect = Effect::Now("place on the ground");
 
 /// What a camera's file says of one view.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,28 +69,39 @@ pub(crate) fn read_view<'t>(source: &mut Source<'t>, parent: &mut Section<'t>) -
 }
 
 /// The presets of a camera that turns, each with the map of its view.
-pub(crate) fn read_presets<'t>(
-    source: &mut Source<'t>,
-    root: &mut Section<'t>,
-) -> Vec<(String, Option<GroundView>)> {
-    let mut presets: Vec<(String, Option<GroundView>)> = Vec::new();
+pub(crate) fn read_presets<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Vec<Preset> {
+    let mut presets: Vec<Preset> = Vec::new();
     for mut section in root.sections(source, "preset") {
         let mend = "write name = \"2\", as the camera calls it";
         let name = section.text_required(source, "name", mend).unwrap_or_default();
-        if presets.iter().any(|(known, _)| *known == name) {
+        section.about(source, "name", "", "What the camera calls it", SCENE);
+        if presets.iter().any(|known| known.name == name) {
             let what = format!("`{name}` is used twice");
             source.problem(&section.at_key("name"), what, "give each preset its own name");
         }
-        let view = read_view(source, &mut section);
+        let is_calibrated = section.has("calibration");
+        let ground = read_view(source, &mut section);
+        let reference = section.path(source, "reference");
+        let does = "Path of its picture as it should be";
+        section.about(source, "reference", "the first good looks", does, SCENE);
         section.finish(source);
-        presets.push((name, view));
+        presets.push(Preset { name, ground, reference, is_calibrated });
     }
+    root.about(source, "preset", "none", "A view of a camera that turns; zones name theirs", SCENE);
     presets
 }
 
 /// A table's `calibration` and where its points stand.
 fn read<'t>(source: &mut Source<'t>, parent: &mut Section<'t>) -> Option<(Written, crate::check::At)> {
-    let mut section = parent.section(source, "calibration")?;
+    let section = parent.section(source, "calibration");
+    parent.about(
+        source,
+        "calibration",
+        "none",
+        "Where on the ground a pixel is; `shirong calibrate` writes it",
+        GROUND,
+    );
+    let mut section = section?;
     let size = section.pair(source, "image_size");
     check_size(source, &section.at_key("image_size"), size.or(Some([0.0, 0.0])));
     let range_m = section.number(source, "range_m", (1.0, 10_000.0));
@@ -106,6 +121,30 @@ fn read<'t>(source: &mut Source<'t>, parent: &mut Section<'t>) -> Option<(Writte
     }
     let at = section.at_key("point");
     let solved = section.section(source, "solved").map(|solved| read_solved(source, solved, &marks));
+    section.about(
+        source,
+        "image_size",
+        "",
+        "Width and height of the picture that the points were read from",
+        GROUND,
+    );
+    section.about(
+        source,
+        "range_m",
+        "from the points",
+        "How far from the camera a place is told, metres",
+        GROUND,
+    );
+    section.about(
+        source,
+        "estimate_lens",
+        "true",
+        "Fits the lens from the points, from 12 of them on",
+        GROUND,
+    );
+    section.about(source, "lens", "estimated", "The lens, where it is known", GROUND);
+    section.about(source, "point", "", "A control point: a pixel and its place", GROUND);
+    section.about(source, "solved", "from the points at start", "What `shirong calibrate` found", GROUND);
     section.finish(source);
     // A mistake above was told; the points are still looked at, so that theirs show in the same run.
     let setup = Setup {
@@ -140,6 +179,8 @@ fn read_point<'t>(
     let origin = section.section(source, "source").and_then(|mut origin| {
         let crs = origin.text(source, "crs");
         let at = origin.pair(source, "at");
+        origin.about(source, "crs", "", "The system that the point was measured in", GROUND);
+        origin.about(source, "at", "", "Where it was in that system", GROUND);
         origin.finish(source);
         Some(Origin { crs: crs?, at: at? })
     });
@@ -147,6 +188,12 @@ fn read_point<'t>(
         residual_px: section.number(source, "residual_px", (0.0, 1e6)),
         is_outlier: section.switch(source, "outlier").unwrap_or(false),
     };
+    section.about(source, "name", "none", "What stands there", GROUND);
+    section.about(source, "pixel", "", "Where it is in the picture, pixels", GROUND);
+    section.about(source, "lonlat", "", "Where it is on the ground, longitude first, CGCS2000", GROUND);
+    section.about(source, "source", "none", "Where its coordinates come from", GROUND);
+    section.about(source, "residual_px", "none", "How far the solution misses it, pixels", GROUND);
+    section.about(source, "outlier", "false", "Whether the solution leaves it out", GROUND);
     section.finish(source);
     let control = ControlPoint { pixel: PixelPoint::from(pixel?), lon_lat: LonLat::from(lon_lat?) };
     Some((SurveyPoint { name, control, source: origin }, mark))
@@ -157,6 +204,11 @@ fn read_lens<'t>(source: &mut Source<'t>, mut section: Section<'t>) -> Option<Le
     let focal_px = section.number(source, "focal_px", (1.0, 1e6));
     let [k1, k2, p1, p2] =
         ["k1", "k2", "p1", "p2"].map(|key| section.number(source, key, (-100.0, 100.0)).unwrap_or(0.0));
+    section.about(source, "centre", "", "Where the lens looks, pixels", GROUND);
+    section.about(source, "focal_px", "", "Its focal length, pixels", GROUND);
+    for key in ["k1", "k2", "p1", "p2"] {
+        section.about(source, key, "0", "A coefficient of its distortion (Brown)", GROUND);
+    }
     if centre.is_none() || focal_px.is_none() {
         let mend = "write centre = [cx, cy] and focal_px, as a calibration with a chequerboard gives them";
         source.problem(&section.at(), "is half a lens", mend);
@@ -173,6 +225,13 @@ fn read_solved<'t>(source: &mut Source<'t>, mut section: Section<'t>, marks: &[M
     let lens = section.section(source, "lens").and_then(|lens| read_lens(source, lens));
     let sigma_px = section.number(source, "mark_sigma_px", (1e-3, 1e6));
     let range_m = section.number(source, "range_m", (0.1, 1e6));
+    section.about(source, "origin", "", "Longitude and latitude of the plane's origin", GROUND);
+    section.about(source, "ground", "", "Four points of the ground, metres from the origin", GROUND);
+    section.about(source, "pinhole", "", "The same four in the straightened picture, pixels", GROUND);
+    section.about(source, "lens_estimated", "false", "Whether the lens was fitted", GROUND);
+    section.about(source, "lens", "", "The lens that was used", GROUND);
+    section.about(source, "mark_sigma_px", "", "How well pixels were marked, pixels", GROUND);
+    section.about(source, "range_m", "", "How far from the camera a place is told, metres", GROUND);
     let at = section.at();
     section.finish(source);
     let four = |list: Option<Vec<[f64; 2]>>| <[[f64; 2]; 4]>::try_from(list?).ok();

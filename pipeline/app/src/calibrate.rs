@@ -344,6 +344,7 @@ fn pen(mark: &Mark) -> Pen {
             let colour = match kind {
                 ZoneKind::Road => [160, 160, 255],
                 ZoneKind::Footway => [90, 255, 120],
+                ZoneKind::ShopfrontLine => [255, 230, 80],
                 ZoneKind::Permitted => [255, 160, 255],
                 ZoneKind::ConstructionWatch => [255, 170, 60],
                 ZoneKind::Ignore => [200, 200, 200],

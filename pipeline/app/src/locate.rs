@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let view = match &arguments.preset {
         None => entry.camera.ground.as_ref(),
         Some(wanted) => {
-            let found = entry.camera.presets.iter().find(|(name, _)| name == wanted);
-            let Some((_, view)) = found else {
+            let found = entry.camera.presets.iter().find(|preset| preset.name == *wanted);
+            let Some(view) = found.and_then(|preset| preset.ground.as_ref()) else {
                 bail!("{} has no calibrated preset {wanted}", arguments.camera);
             };
             Some(view)

@@ -25,7 +25,6 @@ mod probe;
 mod reload;
 mod replay;
 mod run;
-mod scene_stand_in;
 mod service;
 mod sight;
 mod source;

@@ -18,7 +18,8 @@ const CANDIDATES_MAX: usize = 8;
 /// Places what a rule saw.
 pub(crate) fn place(camera_id: &CameraId, camera: &Camera, grids: &Grids, sight: &Sight) -> Finding {
     let rule = &camera.rules[sight.rule];
-    let position = camera.ground.as_ref().and_then(|view| {
+    let (code, name) = rule.matter(sight.variant);
+    let position = camera.view(sight.preset).and_then(|view| {
         let pixel_sigma = sight.foot_sigma * view.image_size[1];
         view.map.locate(view.pixel_from_image(sight.foot), pixel_sigma)
     });
@@ -39,8 +40,8 @@ pub(crate) fn place(camera_id: &CameraId, camera: &Camera, grids: &Grids, sight:
         sight: sight.clone(),
         matter: Matter {
             standard_ref: rule.standard_ref.clone(),
-            code: rule.code.clone(),
-            name: rule.matter_name.clone(),
+            code: code.to_owned(),
+            name: name.to_owned(),
         },
         location,
         unit_grid,

@@ -358,7 +358,10 @@ impl Detect {
             if self.seats.len() <= camera {
                 self.seats.resize_with(camera + 1, || None);
             }
-            let own = self.seats[camera].as_ref().map(|seat| seat.lookout.remembered());
+            let before = self.seats[camera].as_ref().map(|seat| &seat.lookout);
+            // Whoever edits the file of a camera that looks elsewhere says by it that it shall look there.
+            let accepts = before.is_some_and(Lookout::has_moved) && matches!(news, News::Changed(_));
+            let own = before.map(Lookout::remembered);
             let (entry, remembered) = match news {
                 News::Joined(entry, remembered) => (entry, own.unwrap_or(remembered)),
                 News::Changed(entry) => (entry, own.unwrap_or_default()),
@@ -373,7 +376,10 @@ impl Detect {
             };
             let lane = self.fleet.lane(camera);
             self.eyes.know(camera, &lane.id, &entry.camera);
-            let lookout = Lookout::resume(&entry.camera, remembered);
+            let mut lookout = Lookout::resume(&entry, remembered);
+            if accepts {
+                lookout.accept();
+            }
             // A fault that still is there is told again by its first look.
             lane.turn(None);
             let (kept_at, scene_kept_at) = (Timestamp::default(), None);

@@ -96,6 +96,8 @@ mod tests {
             sight: Sight {
                 spot: SpotId { first_at: at, ordinal: 0 },
                 rule: 0,
+                variant: calib::rule::Variant::Plain,
+                preset: None,
                 zone: "z".into(),
                 at,
                 first_at: at,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use calib::rule::Variant;
 use calib::space::{ImageBox, ImagePoint};
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,12 @@ pub struct Sight {
     pub spot: SpotId,
     /// Which rule of the camera, counted from 0 in the order of its file.
     pub rule: usize,
+    /// Which of the rule's matters.
+    #[serde(default)]
+    pub variant: Variant,
+    /// The preset whose view it was seen in, by its number in the camera's file; `None` is the home view.
+    #[serde(default)]
+    pub preset: Option<usize>,
     /// The zone its foot lies in.
     pub zone: String,
     /// When.

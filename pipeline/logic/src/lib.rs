@@ -2,10 +2,18 @@
 //! events out, whatever the machine's speed.
 
 pub mod case;
+mod claim;
+mod cover;
 pub mod dedupe;
 pub mod finding;
+mod judge;
 pub mod look;
+mod memory;
+mod pairs;
+mod plan;
+mod recent;
 pub mod scene;
 mod spot;
+mod table;
 mod thing;
 pub mod watch;

@@ -1,84 +1,206 @@
-//! A spot: something of one rule's classes that stays at one place. Its identity is the place, not a track.
+//! A spot: something of one family that stays at one place. Its identity is the place, not a track.
 //!
-//! In: looks that saw it or did not. Out: whether it has been there long and steadily enough. Never: how
-//! it got there, or who brought it.
+//! In: looks that saw it, missed it or could not tell. Out: how long and how steadily it has been there, and what
+//! it was made of. Never: how it got there, who brought it, a rule.
 
-use std::collections::VecDeque;
-
-use calib::rule::{MISSES_MIN, Rule};
+use calib::class::{Class, ClassSet, Family};
+use calib::rule::{MISSES_MIN, Rule, Variant};
 use calib::space::{ImageBox, ImagePoint};
 use calib::time::Timestamp;
+use calib::zone::GroundView;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::{Sight, SpotId};
+use crate::plan::WORKS;
+use crate::recent::Recent;
 use crate::thing::Thing;
 
-/// Looks kept for the presence over the latest of them.
-const RECENT_MAX: usize = 64;
 /// The place follows its box no faster than this share a look, so that it cannot walk away with a walker.
 const FOLLOW_MIN: f32 = 0.05;
-/// A candidate seen in fewer of its looks than this, after [`DOUBT_LOOKS`], is given up.
-const DOUBT_PRESENCE: f64 = 0.15;
-const DOUBT_LOOKS: u32 = 12;
+/// Hits that settle where a candidate appeared, from which it may not move far.
+const SETTLE_HITS: u32 = 5;
+/// Looks after which a candidate that was seen in under half of the wanted share is given up.
+const DOUBT_LOOKS: usize = 12;
+/// Rules whose spots may be out of sight for longer than this watch over nights: no doubt ends their candidates.
+const PATIENT_ABSENCE_MS: i64 = 3_600_000;
+/// Two feet on the ground this near are one place, metres, beside what their boxes leave open.
+const SAME_GROUND_M: f64 = 0.75;
+
+/// What a place's hits were made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// Looks that saw it.
+    pub(crate) hits: u32,
+    /// Clear looks since it appeared.
+    pub(crate) looks: u32,
+    /// Hits that a class named.
+    pub(crate) named: u32,
+    /// Hits with a person beside it.
+    pub(crate) attended: u32,
+    /// Named hits with something to sell or to sell from, vehicles and chairs aside.
+    pub(crate) kit: u32,
+    /// Named hits with a stall, a table or a parasol: what is set up.
+    pub(crate) fixed: u32,
+    /// Named hits with a cargo tricycle.
+    pub(crate) wheels: u32,
+    /// Named hits with a chair or bench.
+    pub(crate) seats: u32,
+    pub(crate) garbage: u32,
+    pub(crate) material: u32,
+    pub(crate) works: u32,
+}
+
+const FIXED: ClassSet = ClassSet::of(&[Class::Stall, Class::Table, Class::Umbrella]);
+/// What sells nothing by itself.
+const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
+
+impl Tally {
+    fn add(&mut self, thing: &Thing) {
+        self.hits += 1;
+        self.attended += u32::from(thing.is_attended);
+        if thing.classes.is_empty() {
+            return;
+        }
+        let has = |classes: ClassSet| u32::from(thing.classes.meets(classes));
+        self.named += 1;
+        self.kit += u32::from(!thing.classes.without(BARE).is_empty());
+        self.fixed += has(FIXED);
+        self.wheels += has(ClassSet::of(&[Class::CargoTricycle]));
+        self.seats += has(ClassSet::of(&[Class::Chair, Class::Bench]));
+        self.garbage += has(ClassSet::of(&[Class::Garbage]));
+        self.material += has(ClassSet::of(&[Class::MaterialPile]));
+        self.works += has(WORKS);
+    }
+
+    /// A count as a share of the hits that a class named.
+    pub(crate) fn of_named(&self, count: u32) -> f64 {
+        f64::from(count) / f64::from(self.named.max(1))
+    }
+
+    /// Share of the hits with a person beside it.
+    pub(crate) fn attended_share(&self) -> f64 {
+        f64::from(self.attended) / f64::from(self.hits.max(1))
+    }
+}
 
 /// One place and what was seen there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spot {
     pub(crate) id: SpotId,
-    pub(crate) rule: usize,
-    pub(crate) zone: String,
-    bounds: ImageBox,
-    foot: ImagePoint,
+    pub(crate) family: Family,
+    /// The rule that takes it, and which of its matters it is; fixed once it is confirmed.
+    pub(crate) rule: Option<usize>,
+    pub(crate) variant: Variant,
+    /// The camera's zone that its foot lies in, for which the rule takes it.
+    pub(crate) zone: usize,
+    pub(crate) bounds: ImageBox,
+    /// Where its middle was when it had settled.
+    origin: ImagePoint,
+    pub(crate) foot: ImagePoint,
     /// Sum of the inverse variances behind `foot`.
     foot_weight: f64,
     foot_sigma: f64,
     score_sum: f64,
-    hits: u32,
-    looks: u32,
-    attended_hits: u32,
+    pub(crate) classes: ClassSet,
+    pub(crate) tally: Tally,
     /// Watched time since it appeared.
-    watched_ms: i64,
+    pub(crate) watched_ms: i64,
     /// Watched time since it was last seen.
     absent_ms: i64,
     misses_in_a_row: u32,
-    recent: VecDeque<bool>,
-    /// When its finding was told first, and last.
-    pub(crate) confirmed: bool,
+    recent: Recent,
+    pub(crate) is_confirmed: bool,
+    /// When it was gone, of a confirmed one that is back and has not proved itself again.
+    pub(crate) gone_at: Option<Timestamp>,
+    /// Whether it would have been confirmed but for its rule's cap.
+    pub(crate) is_capped: bool,
     told_at: Timestamp,
+    /// The camera's zones that its foot lies in, by bit, and for which foot that was asked.
+    #[serde(skip)]
+    pub(crate) zones: u64,
+    #[serde(skip)]
+    pub(crate) zones_asked_at: Option<(f64, f64)>,
 }
 
 impl Spot {
-    pub(crate) fn new(id: SpotId, rule: usize, zone: String, thing: &Thing) -> Self {
+    pub(crate) fn new(id: SpotId, thing: &Thing, head_start_ms: i64) -> Self {
         let mut spot = Self {
             id,
-            rule,
-            zone,
+            family: thing.family,
+            rule: None,
+            variant: Variant::Plain,
+            zone: 0,
             bounds: thing.bounds,
+            origin: thing.bounds.centre(),
             foot: thing.foot,
             foot_weight: 0.0,
             foot_sigma: thing.foot_sigma,
             score_sum: 0.0,
-            hits: 0,
-            looks: 0,
-            attended_hits: 0,
-            watched_ms: 0,
+            classes: ClassSet::default(),
+            tally: Tally::default(),
+            watched_ms: head_start_ms,
             absent_ms: 0,
             misses_in_a_row: 0,
-            recent: VecDeque::new(),
-            confirmed: false,
+            recent: Recent::default(),
+            is_confirmed: false,
+            gone_at: None,
+            is_capped: false,
             told_at: id.first_at,
+            zones: 0,
+            zones_asked_at: None,
         };
         spot.hit(thing, 0);
         spot
     }
 
+    /// Back at its place after it was gone: the same spot, which has to prove itself again.
+    pub(crate) fn come_back(&mut self, thing: &Thing) {
+        let id = self.id;
+        let told_at = self.told_at;
+        let (rule, variant, gone_at) = (self.rule, self.variant, self.gone_at);
+        *self = Self::new(id, thing, 0);
+        (self.rule, self.variant, self.gone_at) = (rule, variant, gone_at);
+        self.is_confirmed = true;
+        self.told_at = told_at;
+    }
+
     /// How surely a thing of this look is at this place, `0` for not at all.
-    pub(crate) fn affinity(&self, thing: &Thing) -> f32 {
-        let shared = self.bounds.intersection(&thing.bounds);
-        let smaller = self.bounds.area().min(thing.bounds.area());
+    pub(crate) fn affinity(&self, thing: &Thing, view: Option<&GroundView>) -> f32 {
+        if !self.takes(thing) {
+            return 0.0;
+        }
         let iou = self.bounds.iou(&thing.bounds);
         // A parasol with and without its table: one box lies inside the other.
-        if iou >= 0.3 || (smaller > 0.0 && shared / smaller >= 0.6) { iou.max(0.01) } else { 0.0 }
+        if iou >= 0.3 || self.covers(&thing.bounds) {
+            return iou.max(0.01);
+        }
+        if self.bounds.grown(0.5).intersection(&thing.bounds.grown(0.5)) > 0.0 && self.is_near(thing, view) {
+            return 0.005;
+        }
+        0.0
+    }
+
+    /// Whether one box lies for the most part inside the other.
+    pub(crate) fn covers(&self, other: &ImageBox) -> bool {
+        let smaller = self.bounds.area().min(other.area());
+        smaller > 0.0 && self.bounds.intersection(other) / smaller >= 0.6
+    }
+
+    /// Of one family; what no class names may be anything but a structure.
+    fn takes(&self, thing: &Thing) -> bool {
+        let (own, other) = (self.family, thing.family);
+        let is_open = |family| family == Family::Unnamed;
+        own == other
+            || (is_open(own) && other != Family::Structure)
+            || (is_open(other) && own != Family::Structure)
+    }
+
+    /// Whether both stand at one place of the ground, where boxes of small things far away do not overlap.
+    fn is_near(&self, thing: &Thing, view: Option<&GroundView>) -> bool {
+        let Some(view) = view else { return false };
+        let feet = (view.ground_from_image(self.foot), view.ground_from_image(thing.foot));
+        let (Some(own), Some(other)) = feet else { return false };
+        own.distance_m(other) <= SAME_GROUND_M
     }
 
     /// Whether another spot's place adjoins this one.
@@ -88,13 +210,33 @@ impl Spot {
 
     /// This look saw it.
     pub(crate) fn hit(&mut self, thing: &Thing, gap_ms: i64) {
-        self.look(true, gap_ms);
-        self.absent_ms = 0;
-        self.misses_in_a_row = 0;
-        self.hits += 1;
-        self.attended_hits += u32::from(thing.attended);
-        self.score_sum += f64::from(thing.score);
-        let follow = (1.0 / self.hits as f32).max(FOLLOW_MIN);
+        self.clear_look(true, gap_ms);
+        self.tally.add(thing);
+        let is_named = !thing.classes.is_empty();
+        if self.family == Family::Unnamed && is_named {
+            self.family = thing.family;
+            // What it is was not known until now: its place and its score are those of the class that names it.
+            (self.score_sum, self.classes) = (0.0, ClassSet::default());
+        }
+        if is_named || matches!(self.family, Family::Unnamed | Family::Structure) {
+            self.score_sum += f64::from(thing.score);
+        }
+        self.classes = self.classes.with(thing.classes);
+        // A proposal's box knows nothing of a parasol's foot: it moves no place that a class has named.
+        if is_named || self.tally.named == 0 {
+            self.follow(thing);
+        }
+    }
+
+    /// This look's background shows it still standing there, though no class names it.
+    pub(crate) fn hit_by_background(&mut self, is_attended: bool, gap_ms: i64) {
+        self.clear_look(true, gap_ms);
+        self.tally.hits += 1;
+        self.tally.attended += u32::from(is_attended);
+    }
+
+    fn follow(&mut self, thing: &Thing) {
+        let follow = (1.0 / self.tally.hits as f32).max(FOLLOW_MIN);
         let towards = |a: f32, b: f32| a + (b - a) * follow;
         let (old, new) = (self.bounds, thing.bounds);
         self.bounds = ImageBox {
@@ -103,6 +245,9 @@ impl Spot {
             x1: towards(old.x1, new.x1),
             y1: towards(old.y1, new.y1),
         };
+        if self.tally.hits <= SETTLE_HITS {
+            self.origin = self.bounds.centre();
+        }
         // Feet that are told well weigh more: a table's more than its parasol's.
         let weight = 1.0 / (thing.foot_sigma * thing.foot_sigma).max(1e-8);
         self.foot_weight += weight;
@@ -112,52 +257,55 @@ impl Spot {
         self.foot_sigma = self.foot_sigma.min(thing.foot_sigma);
     }
 
-    /// This look did not see it.
+    /// This look did not see it, though it could have.
     pub(crate) fn miss(&mut self, gap_ms: i64) {
-        self.look(false, gap_ms);
+        self.clear_look(false, gap_ms);
         self.absent_ms += gap_ms;
         self.misses_in_a_row += 1;
     }
 
-    fn look(&mut self, hit: bool, gap_ms: i64) {
-        self.looks += 1;
+    /// Others stood before it: the look counts neither way, and time goes on.
+    pub(crate) fn hidden(&mut self, gap_ms: i64) {
         self.watched_ms += gap_ms;
-        if self.recent.len() == RECENT_MAX {
-            self.recent.pop_front();
+    }
+
+    fn clear_look(&mut self, is_hit: bool, gap_ms: i64) {
+        self.tally.looks += 1;
+        self.watched_ms += gap_ms;
+        self.recent.push(is_hit);
+        if is_hit {
+            self.absent_ms = 0;
+            self.misses_in_a_row = 0;
         }
-        self.recent.push_back(hit);
     }
 
-    /// Whether it was there long, steadily and attended enough for its rule.
-    pub(crate) fn meets(&self, rule: &Rule) -> bool {
-        let recent_hits = self.recent.iter().filter(|hit| **hit).count();
-        let recently = recent_hits as f64 / self.recent.len().max(1) as f64;
-        let attended = f64::from(self.attended_hits) / f64::from(self.hits.max(1));
-        self.watched_ms >= rule.dwell_ms
-            && self.hits >= rule.hits_min
-            && self.presence() >= rule.presence_min
-            && recently >= rule.presence_min
-            && attended >= rule.attended_min
+    /// Share of the latest clear looks that saw it.
+    pub(crate) fn presence(&self) -> f64 {
+        self.recent.share()
     }
 
-    /// Whether it has been out of sight for so long, or was seen so rarely, that the place counts as empty.
-    pub(crate) fn is_over(&self, rule: &Rule) -> bool {
-        let doubtful = !self.confirmed && self.looks >= DOUBT_LOOKS && self.presence() < DOUBT_PRESENCE;
-        let absent = self.absent_ms >= rule.absence_ms && self.misses_in_a_row >= MISSES_MIN;
-        absent || doubtful
+    /// How far its middle has moved from where it appeared, a share of its longer side.
+    fn drift(&self, aspect: f32) -> f32 {
+        let centre = self.bounds.centre();
+        let dx = (centre.x - self.origin.x) as f32 * aspect;
+        let dy = (centre.y - self.origin.y) as f32;
+        dx.hypot(dy) / (self.bounds.width() * aspect).max(self.bounds.height()).max(1e-6)
     }
 
-    /// Whether the latest look saw it.
-    pub(crate) fn was_hit(&self) -> bool {
-        self.recent.back().is_some_and(|hit| *hit)
-    }
-
-    fn presence(&self) -> f64 {
-        f64::from(self.hits) / f64::from(self.looks.max(1))
-    }
-
-    pub(crate) fn bounds(&self) -> ImageBox {
-        self.bounds
+    /// Whether it has been out of sight for so long, was seen so rarely or has moved so far that the place counts
+    /// as empty.
+    pub(crate) fn is_over(&self, rule: Option<&Rule>, aspect: f32) -> bool {
+        let (absence_ms, presence_min, motion_max) = match rule {
+            Some(rule) => (rule.absence_ms, rule.presence_min, rule.motion_max),
+            None => ((calib::rule::ABSENCE_SECS * 1000.0) as i64, 0.0, f32::INFINITY),
+        };
+        if self.absent_ms >= absence_ms && self.misses_in_a_row >= MISSES_MIN {
+            return true;
+        }
+        let is_doubtful = absence_ms <= PATIENT_ABSENCE_MS
+            && self.recent.len() >= DOUBT_LOOKS
+            && self.presence() < presence_min / 2.0;
+        !self.is_confirmed && (is_doubtful || self.drift(aspect) > motion_max)
     }
 
     pub(crate) fn told(&mut self, at: Timestamp) {
@@ -170,19 +318,30 @@ impl Spot {
         since_ms < 0 || since_ms >= rule.sighting_ms
     }
 
-    pub(crate) fn sight(&self, at: Timestamp) -> Sight {
+    /// Area of its box at the distance of its foot, square metres.
+    pub(crate) fn area_m2(&self, view: Option<&GroundView>, aspect: f32) -> Option<f64> {
+        let edge = |x: f32| view?.ground_from_image(ImagePoint::new(f64::from(x), self.foot.y.min(1.0)));
+        let width_m = edge(self.bounds.x0)?.distance_m(edge(self.bounds.x1)?);
+        let height_per_width = self.bounds.height() / (self.bounds.width() * aspect).max(1e-6);
+        Some(width_m * width_m * f64::from(height_per_width))
+    }
+
+    pub(crate) fn sight(&self, at: Timestamp, preset: Option<usize>, zone: &str) -> Sight {
+        let named = if self.tally.named > 0 { self.tally.named } else { self.tally.hits };
         Sight {
             spot: self.id,
-            rule: self.rule,
-            zone: self.zone.clone(),
+            rule: self.rule.unwrap_or_default(),
+            variant: self.variant,
+            preset,
+            zone: zone.to_owned(),
             at,
             first_at: self.id.first_at,
             bounds: self.bounds,
             foot: self.foot,
             foot_sigma: self.foot_sigma,
-            score: (self.score_sum / f64::from(self.hits.max(1))) as f32,
-            hits: self.hits,
-            looks: self.looks,
+            score: (self.score_sum / f64::from(named.max(1))) as f32,
+            hits: self.tally.hits,
+            looks: self.tally.looks,
         }
     }
 }

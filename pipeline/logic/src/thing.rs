@@ -1,28 +1,32 @@
-//! From the detector's boxes of one look to the things that one rule may count.
+//! From the detector's boxes and the background's proposals of one look to the things that rules may count.
 //!
-//! In: a look, a rule, the camera's zones. Out: things, each with the place where it stands. Never: memory
-//! of earlier looks.
+//! In: a look, what the camera's rules ask. Out: things, each of one family, with the place where it stands. Never:
+//! memory of earlier looks, a zone.
 
-use calib::camera::Camera;
-use calib::class::Class;
-use calib::rule::{Rule, RuleKind};
+use calib::class::{Class, ClassSet, Family};
 use calib::space::{ImageBox, ImagePoint};
-use calib::zone::ZoneKind;
+use calib::time::Timestamp;
 
 use crate::look::{Detection, Look};
+use crate::plan::Plan;
+use crate::scene::{Light, Proposal, ProposalKind};
 
-/// Something that a rule counts, as one look saw it.
+/// Something that rules may count, as one look saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Thing {
+    pub(crate) family: Family,
     pub(crate) bounds: ImageBox,
     pub(crate) foot: ImagePoint,
     /// Standard deviation of the foot, a share of the picture's height.
     pub(crate) foot_sigma: f64,
+    /// Of its surest part; 0 where no class names it.
     pub(crate) score: f32,
-    /// Index of the camera's zone that it stands in.
-    pub(crate) zone: usize,
+    /// What it is made of.
+    pub(crate) classes: ClassSet,
     /// Whether a person is beside it.
-    pub(crate) attended: bool,
+    pub(crate) is_attended: bool,
+    /// When it came, where the background says so.
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// A box that fills more of the picture than this is the detector's view of a close-up, not a thing.
@@ -37,41 +41,154 @@ const BIN_SHARE_MIN: f32 = 0.3;
 const BIN_REACH: f32 = 0.25;
 /// An overflowing bin claims its spill from this score on.
 const BIN_SCORE_MIN: f32 = 0.25;
+/// Where the background says that something new stands, this share of a rule's score is enough.
+const SUPPORTED_SCORE: f32 = 0.7;
+/// Proposals that differ less from what is normal count for nothing.
+const STRENGTH_MIN: f32 = 0.2;
+/// Share of a proposal under people and vehicles from which it is theirs.
+const PASSING_SHARE_MAX: f32 = 0.4;
 
 /// A market parasol is about 2.4 m wide with the middle of its canopy about 2.1 m above the ground; seen
 /// from 20 to 35 degrees above, that height takes 0.8 of the canopy's width in the picture.
 const PARASOL_FOOT_PER_WIDTH: f32 = 0.8;
+/// An umbrella narrower than this share of the height of the person under it is held: one held in a hand is about a
+/// metre wide and makes half of their height together, a parasol more than all of it.
+const HELD_WIDTH_MAX: f32 = 0.75;
 
-/// What the rule counts in this look, parts of one thing joined.
-pub(crate) fn things(look: &Look, rule: &Rule, camera: &Camera) -> Vec<Thing> {
-    let mut found: Vec<Thing> = Vec::new();
+/// What this look shows of the rules' classes, parts of one thing joined, and what the background adds.
+///
+/// `bins` says whether a box lies in reach of a bin that is known to be over its rim.
+pub(crate) fn things(
+    look: &Look,
+    plan: &Plan,
+    watches_bins: bool,
+    bins: impl Fn(&ImageBox) -> bool,
+    found: &mut Vec<Thing>,
+) {
+    found.clear();
+    let is_night = look.scene.light == Light::Night;
     for detection in &look.detections {
-        let Some(thing) = thing(detection, look, rule, camera) else { continue };
-        match found.iter_mut().find(|other| joins(&thing.bounds, &other.bounds)) {
-            Some(whole) => join(whole, &thing),
-            None => found.push(thing),
+        if !plan.things.has(detection.class) {
+            continue;
         }
+        let Some(thing) = thing(detection, look, plan, is_night) else { continue };
+        let is_spill = watches_bins && detection.class == Class::Garbage;
+        if is_spill && (is_of_bin(&detection.bounds, look) || bins(&detection.bounds)) {
+            continue;
+        }
+        add(found, thing);
     }
-    found
+    if plan.proposals_alone && !look.scene.is_veiled {
+        unnamed(look, plan, found);
+    }
+    if plan.has_structures && !look.scene.is_veiled {
+        grown(look, found);
+    }
 }
 
-fn thing(detection: &Detection, look: &Look, rule: &Rule, camera: &Camera) -> Option<Thing> {
+fn thing(detection: &Detection, look: &Look, plan: &Plan, is_night: bool) -> Option<Thing> {
     let Detection { class, score, mut bounds } = *detection;
-    if !rule.classes.contains(&class) || score < rule.score_min || bounds.area() > AREA_MAX {
+    let family = plan.family(class)?;
+    let floor = plan.floor(family);
+    let score_min = if is_night { floor.score_night } else { floor.score_day };
+    if score < score_min * SUPPORTED_SCORE
+        || bounds.area() > AREA_MAX
+        || bounds.height().min(bounds.width() * look.aspect) < floor.size
+    {
         return None;
     }
-    if bounds.height().min(bounds.width() * look.aspect) < rule.size_min {
+    let since = new_at(&bounds, look, plan);
+    if score < score_min && since.is_none() {
         return None;
     }
-    if rule.kind == RuleKind::Litter && belongs_to_overflowing_bin(&bounds, look, camera) {
+    if class == Class::Umbrella && is_held(&bounds, look) {
         return None;
     }
     let (foot, foot_sigma) = foot(class, &bounds, look.aspect);
     // A parasol's thing reaches down to where it stands, and so does the crop that people are shown.
     bounds.y1 = bounds.y1.max(foot.y as f32);
-    let zone = zone_of(foot, look, rule, camera)?;
-    let attended = has_company(&bounds, foot, look);
-    Some(Thing { bounds, foot, foot_sigma, score, zone, attended })
+    let is_attended = has_company(&bounds, foot, look);
+    Some(Thing {
+        family,
+        bounds,
+        foot,
+        foot_sigma,
+        score,
+        classes: ClassSet::of(&[class]),
+        is_attended,
+        since,
+    })
+}
+
+/// Since when the background knows of something new that this box shows.
+fn new_at(bounds: &ImageBox, look: &Look, plan: &Plan) -> Option<Timestamp> {
+    if !plan.proposals_support || look.scene.is_veiled {
+        return None;
+    }
+    let shows = |proposal: &&Proposal| {
+        let shared = proposal.bounds.intersection(bounds);
+        shared >= 0.5 * proposal.bounds.area().min(bounds.area()) && shared > 0.0
+    };
+    news(look).find(shows).map(|proposal| proposal.since)
+}
+
+/// New static things that are no people or vehicles.
+pub(crate) fn news(look: &Look) -> impl Iterator<Item = &Proposal> {
+    let is_new = |proposal: &&Proposal| {
+        proposal.kind == ProposalKind::Appeared
+            && proposal.strength >= STRENGTH_MIN
+            && !is_passing(&proposal.bounds, look)
+    };
+    look.scene.proposals.iter().filter(is_new)
+}
+
+fn is_passing(bounds: &ImageBox, look: &Look) -> bool {
+    look.detections.iter().any(|d| {
+        Family::PASSING.has(d.class) && d.bounds.intersection(bounds) >= PASSING_SHARE_MAX * bounds.area()
+    })
+}
+
+/// What is new and no class names: its own thing.
+fn unnamed(look: &Look, plan: &Plan, found: &mut Vec<Thing>) {
+    let floor = plan.floor(Family::Unnamed);
+    for proposal in news(look) {
+        let bounds = proposal.bounds;
+        let is_small = bounds.height().min(bounds.width() * look.aspect) < floor.size;
+        let is_named = found.iter().any(|thing| thing.bounds.intersection(&bounds) > 0.0);
+        if is_small || is_named || bounds.area() > 0.5 {
+            continue;
+        }
+        let (foot, foot_sigma) = foot(Class::Garbage, &bounds, look.aspect);
+        found.push(Thing {
+            family: Family::Unnamed,
+            bounds,
+            foot,
+            foot_sigma,
+            score: proposal.strength,
+            classes: ClassSet::default(),
+            is_attended: has_company(&bounds, foot, look),
+            since: Some(proposal.since),
+        });
+    }
+}
+
+/// What grew over days.
+fn grown(look: &Look, found: &mut Vec<Thing>) {
+    let is_grown =
+        |proposal: &&Proposal| proposal.kind == ProposalKind::Changed && proposal.strength >= STRENGTH_MIN;
+    for proposal in look.scene.proposals.iter().filter(is_grown) {
+        let bounds = proposal.bounds;
+        found.push(Thing {
+            family: Family::Structure,
+            bounds,
+            foot: bounds.foot(),
+            foot_sigma: f64::from(0.05 * bounds.height()),
+            score: proposal.strength,
+            classes: ClassSet::default(),
+            is_attended: false,
+            since: Some(proposal.since),
+        });
+    }
 }
 
 /// Where a thing of this class stands, and how well its box tells it.
@@ -93,38 +210,39 @@ fn foot(class: Class, bounds: &ImageBox, aspect: f32) -> (ImagePoint, f64) {
     }
 }
 
-/// The zone of the rule that the foot stands in, unless another zone or a permit excuses it.
-fn zone_of(foot: ImagePoint, look: &Look, rule: &Rule, camera: &Camera) -> Option<usize> {
-    let holds = |index: &usize| {
-        let zone = &camera.zones[*index];
-        zone.hours.holds(look.at, camera.utc_offset_minutes) && zone.contains(foot, camera.ground.as_ref())
-    };
-    let excused = (0..camera.zones.len()).filter(|index| match camera.zones[*index].kind {
-        ZoneKind::Ignore => true,
-        ZoneKind::Permitted => rule.kind == RuleKind::StreetVendor,
-        _ => false,
-    });
-    if excused.into_iter().any(|index| holds(&index)) || camera.permit(rule, foot, look.at).is_some() {
-        return None;
-    }
-    rule.zones.iter().copied().find(holds)
-}
-
-/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010). Only where a
-/// rule of this camera is there to tell of the bin.
-fn belongs_to_overflowing_bin(garbage: &ImageBox, look: &Look, camera: &Camera) -> bool {
-    let told = camera.rules.iter().any(|rule| {
-        rule.kind == RuleKind::OverflowingBin && rule.hours.holds(look.at, camera.utc_offset_minutes)
-    });
-    told && look.detections.iter().any(|d| {
-        let reach = d.bounds.grown(BIN_REACH);
-        d.class == Class::BinOverflow
-            && d.score >= BIN_SCORE_MIN
-            && garbage.intersection(&reach) >= BIN_SHARE_MIN * garbage.area().min(reach.area())
+/// Whether a person under it holds the umbrella: it is no wider than one that a hand can hold.
+fn is_held(umbrella: &ImageBox, look: &Look) -> bool {
+    let middle = (umbrella.x0 + umbrella.x1) / 2.0;
+    let margin = 0.25 * umbrella.width();
+    look.detections.iter().any(|d| {
+        let person = &d.bounds;
+        let is_under = person.x0 - margin <= middle
+            && middle <= person.x1 + margin
+            && person.y1 > umbrella.y1
+            && person.y0 < umbrella.y1 + 0.5 * umbrella.height();
+        d.class == Class::Person
+            && d.score >= COMPANY_SCORE_MIN
+            && is_under
+            // The canopy may hide the head: the pair's height is the person's.
+            && umbrella.width() * look.aspect < HELD_WIDTH_MAX * (person.y1 - person.y0.min(umbrella.y0))
     })
 }
 
-fn has_company(bounds: &ImageBox, foot: ImagePoint, look: &Look) -> bool {
+/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010).
+fn is_of_bin(garbage: &ImageBox, look: &Look) -> bool {
+    look.detections
+        .iter()
+        .any(|d| d.class == Class::BinOverflow && d.score >= BIN_SCORE_MIN && is_spill(garbage, &d.bounds))
+}
+
+/// Whether garbage lies in reach of a bin.
+pub(crate) fn is_spill(garbage: &ImageBox, bin: &ImageBox) -> bool {
+    let reach = bin.grown(BIN_REACH);
+    garbage.intersection(&reach) >= BIN_SHARE_MIN * garbage.area().min(reach.area())
+}
+
+/// Whether a person is beside a place.
+pub(crate) fn has_company(bounds: &ImageBox, foot: ImagePoint, look: &Look) -> bool {
     let mut reach = bounds.grown(COMPANY_REACH);
     reach.y1 = reach.y1.max(foot.y as f32);
     look.detections.iter().any(|d| {
@@ -133,8 +251,18 @@ fn has_company(bounds: &ImageBox, foot: ImagePoint, look: &Look) -> bool {
 }
 
 /// Two boxes of one look that overlap are parts of one thing: a table under its parasol, bags of one heap.
-fn joins(a: &ImageBox, b: &ImageBox) -> bool {
-    a.grown(0.1).intersection(&b.grown(0.1)) > 0.0
+fn joins(a: &Thing, b: &Thing) -> bool {
+    a.family == b.family && a.bounds.grown(0.1).intersection(&b.bounds.grown(0.1)) > 0.0
+}
+
+/// Adds a part; what it ties together becomes one thing.
+fn add(found: &mut Vec<Thing>, mut part: Thing) {
+    while let Some(other) = found.iter().position(|other| joins(&part, other)) {
+        let mut whole = found.remove(other);
+        join(&mut whole, &part);
+        part = whole;
+    }
+    found.push(part);
 }
 
 fn join(whole: &mut Thing, part: &Thing) {
@@ -145,8 +273,10 @@ fn join(whole: &mut Thing, part: &Thing) {
     bounds.y1 = bounds.y1.max(part.bounds.y1);
     // The part that tells its foot best tells the whole's.
     if part.foot_sigma < whole.foot_sigma {
-        (whole.foot, whole.foot_sigma, whole.zone) = (part.foot, part.foot_sigma, part.zone);
+        (whole.foot, whole.foot_sigma) = (part.foot, part.foot_sigma);
     }
     whole.score = whole.score.max(part.score);
-    whole.attended |= part.attended;
+    whole.classes = whole.classes.with(part.classes);
+    whole.is_attended |= part.is_attended;
+    whole.since = whole.since.or(part.since);
 }

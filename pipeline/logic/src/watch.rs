@@ -6,22 +6,34 @@
 use std::sync::Arc;
 
 use calib::camera::Camera;
-use calib::rule::Rule;
+use calib::class::{Class, Family};
+use calib::rule::{Proposals, SCORE_MIN};
 use calib::space::ImageBox;
 use calib::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
+use crate::claim::{Claim, Hours, Moment};
+use crate::cover::is_hidden;
 use crate::finding::{Event, Sight, SpotId};
+use crate::judge::is_anothers;
 use crate::look::Look;
+pub use crate::memory::WatchState;
+use crate::pairs::Pairs;
+use crate::plan::{Plan, WORKS};
+use crate::scene::{Light, ProposalKind, ViewFault};
 use crate::spot::Spot;
-use crate::thing::{Thing, things};
+use crate::table::Table;
+use crate::thing::{Thing, has_company, is_spill, news, things};
 
-/// Spots a camera may hold. When full, a new thing is not taken on (and counted): what has been watched
+/// Spots a view may hold. When full, a new thing is not taken on (and counted): what has been watched
 /// longest is closest to being a case.
 pub const SPOTS_MAX: usize = 256;
 /// What a gap between two looks counts at most towards dwell and absence, milliseconds. A patrol that
 /// comes back after ten minutes counts in full, a stream lost for hours does not make a dwell of hours.
 pub const GAP_MS_MAX: i64 = 600_000;
+/// The same for what the background says of the time before a structure's first look.
+const GROWN_MS_MAX: i64 = 30 * 86_400_000;
+/// Hits by the detector from which the background may stand in for it.
+const NAMED_MIN: u32 = 3;
 
 /// A clock set back by more than this is believed; a frame late by less is passed over, milliseconds. The
 /// frame source holds its times against smaller steps, so that there is nothing in between.
@@ -31,52 +43,14 @@ pub const CLOCK_BACK_MS_MIN: i64 = 60_000;
 #[derive(Debug)]
 pub struct Watch {
     camera: Arc<Camera>,
+    plan: Plan,
     state: WatchState,
+    hours: Hours,
     refused: u64,
-}
-
-/// What a watch remembers: kept on disk so that a restart loses no dwell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct WatchState {
-    last_at: Option<Timestamp>,
-    spots: Vec<Spot>,
-    /// The rules that the spots' numbers mean: a camera file may have been edited in between.
-    #[serde(default)]
-    rules: Vec<RuleKey>,
-}
-
-/// What makes a rule the same rule after its camera file was edited.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct RuleKey {
-    kind: String,
-    standard_ref: String,
-    code: String,
-    /// Number among the rules of the camera that agree in all of the above.
-    ordinal: usize,
-}
-
-fn rule_keys(camera: &Camera) -> Vec<RuleKey> {
-    let mut keys: Vec<RuleKey> = Vec::new();
-    for rule in &camera.rules {
-        let (kind, standard_ref, code) = (rule.kind.name(), &rule.standard_ref, &rule.code);
-        let same =
-            |key: &&RuleKey| key.kind == kind && key.standard_ref == *standard_ref && key.code == *code;
-        let ordinal = keys.iter().filter(same).count();
-        keys.push(RuleKey {
-            kind: kind.into(),
-            standard_ref: standard_ref.clone(),
-            code: code.clone(),
-            ordinal,
-        });
-    }
-    keys
-}
-
-impl WatchState {
-    /// Whether it holds no spot.
-    pub fn is_empty(&self) -> bool {
-        self.spots.is_empty()
-    }
+    capped: u64,
+    /// Kept between looks so that a look allocates nothing.
+    things: Vec<Thing>,
+    pairs: Pairs,
 }
 
 impl Watch {
@@ -86,15 +60,17 @@ impl Watch {
     }
 
     /// A watch that goes on from what was kept. Spots of rules that the camera no longer has are dropped.
-    pub fn resume(camera: Arc<Camera>, mut state: WatchState) -> Self {
-        let (then, now) = (std::mem::take(&mut state.rules), rule_keys(&camera));
-        state.spots.retain_mut(|spot| {
-            let rule = then.get(spot.rule).and_then(|key| now.iter().position(|k| k == key));
-            spot.rule = rule.unwrap_or(spot.rule);
-            rule.is_some()
-        });
-        state.rules = now;
-        Self { camera, state, refused: 0 }
+    pub fn resume(camera: Arc<Camera>, state: WatchState) -> Self {
+        Self {
+            plan: Plan::of(&camera),
+            state: state.under(&camera),
+            camera,
+            hours: Hours::default(),
+            refused: 0,
+            capped: 0,
+            things: Vec::new(),
+            pairs: Pairs::default(),
+        }
     }
 
     /// What to keep on disk.
@@ -107,44 +83,60 @@ impl Watch {
         self.refused
     }
 
-    /// Where the spots stand in the picture, for whoever must not take them for background.
-    pub fn held(&self) -> impl Iterator<Item = ImageBox> + '_ {
-        self.state.spots.iter().map(Spot::bounds)
+    /// Findings not told because their rule had told as many as it may on that day.
+    pub fn capped(&self) -> u64 {
+        self.capped
     }
 
-    /// Every spot as it stands after the latest look, and whether its finding was told.
-    pub fn spots(&self) -> impl Iterator<Item = (Sight, bool)> + '_ {
+    /// Where the spots of a view stand in the picture, for whoever must not take them for background.
+    pub fn held(&self, preset: Option<usize>) -> impl Iterator<Item = ImageBox> + '_ {
+        self.table(preset).into_iter().flat_map(|table| table.spots.iter().map(|spot| spot.bounds))
+    }
+
+    /// Every spot of a view as it stands after the latest look, and whether its finding was told.
+    pub fn spots(&self, preset: Option<usize>) -> impl Iterator<Item = (Sight, bool)> + '_ {
         let at = self.state.last_at.unwrap_or_default();
-        self.state.spots.iter().map(move |spot| (spot.sight(at), spot.confirmed))
+        self.table(preset).into_iter().flat_map(move |table| {
+            table.spots.iter().map(move |spot| {
+                let zone = self.camera.zones.get(spot.zone).map_or("", |zone| zone.id.as_str());
+                (spot.sight(at, preset, zone), spot.is_confirmed)
+            })
+        })
     }
 
-    /// Takes one look. Looks that are not later than the one before are passed over.
+    fn table(&self, preset: Option<usize>) -> Option<&Table> {
+        self.state.tables.get(preset.map_or(0, |preset| preset + 1))
+    }
+
+    /// Takes one look. Looks that are not later than the one before are passed over; one that cannot be judged, or
+    /// that falls outside the camera's hours, counts neither way and stops the time.
     pub fn look(&mut self, look: &Look) -> Vec<Event> {
         if self.state.last_at.is_some_and(|last| look.at <= last) && !self.clock_went_back(look.at) {
             return Vec::new();
         }
-        let gap_ms = self.state.last_at.map_or(0, |last| look.at.millis_since(last)).clamp(0, GAP_MS_MAX);
         self.state.last_at = Some(look.at);
-        let mut events = Vec::new();
-        let mut born = 0;
-        let camera = Arc::clone(&self.camera);
-        for (index, rule) in camera.rules.iter().enumerate() {
-            // Outside its hours a rule neither sees nor misses: its spots wait.
-            if !rule.hours.holds(look.at, camera.utc_offset_minutes) {
-                continue;
-            }
-            let found = things(look, rule, &camera);
-            let unmatched = self.assign(index, found, gap_ms);
-            self.settle(index, rule, look.at, &mut events);
-            for thing in unmatched {
-                let id = SpotId { first_at: look.at, ordinal: born };
-                let zone = camera.zones[thing.zone].id.clone();
-                if let Some(event) = self.take_on(Spot::new(id, index, zone, &thing), look.at) {
-                    events.push(event);
-                    born += 1;
-                }
-            }
+        let number = look.scene.preset.map_or(0, |preset| preset + 1);
+        let Some(table) = self.state.tables.get_mut(number) else { return Vec::new() };
+        // A camera on its way from one preset to another says nothing of either.
+        if look.scene.fault == Some(ViewFault::Moved) && !self.camera.presets.is_empty() {
+            return Vec::new();
         }
+        let last_at = table.last_at.replace(look.at);
+        if look.scene.fault.is_some() {
+            return Vec::new();
+        }
+        if table.spots.is_empty() && !is_of_interest(look, &self.plan) {
+            return Vec::new();
+        }
+        self.hours.at(look.at, &self.camera);
+        if !self.hours.is_on {
+            return Vec::new();
+        }
+        let gap_ms = last_at.map_or(0, |last| look.at.millis_since(last)).clamp(0, GAP_MS_MAX);
+        let mut events = Vec::new();
+        let mut table = std::mem::take(&mut self.state.tables[number]);
+        self.take(&mut table, look, gap_ms, &mut events);
+        self.state.tables[number] = table;
         events
     }
 
@@ -152,81 +144,238 @@ impl Watch {
         self.state.last_at.is_some_and(|last| last.millis_since(at) > CLOCK_BACK_MS_MIN)
     }
 
-    /// Gives each spot of the rule the nearest of its things, surest pairs first; returns the things left.
-    fn assign(&mut self, rule: usize, things: Vec<Thing>, gap_ms: i64) -> Vec<Thing> {
-        let mut pairs = Vec::new();
-        for (s, spot) in self.state.spots.iter().enumerate().filter(|(_, spot)| spot.rule == rule) {
-            for (t, thing) in things.iter().enumerate() {
-                let affinity = spot.affinity(thing);
-                if affinity > 0.0 {
-                    pairs.push((affinity, s, t));
-                }
-            }
+    fn take(&mut self, table: &mut Table, look: &Look, gap_ms: i64, events: &mut Vec<Event>) {
+        let camera = Arc::clone(&self.camera);
+        let mut found = std::mem::take(&mut self.things);
+        let mut pairs = std::mem::take(&mut self.pairs);
+        if self.plan.has_structures {
+            note_support(&camera, &self.plan, table, look);
         }
-        // A tie goes to the older spot, then to the surer thing: the outcome does not hang on float noise.
-        pairs.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
-        let mut spot_of = vec![None; things.len()];
-        let mut thing_of = vec![None; self.state.spots.len()];
-        for (_, s, t) in pairs {
-            if spot_of[t].is_none() && thing_of[s].is_none() {
-                (spot_of[t], thing_of[s]) = (Some(s), Some(t));
-            }
-        }
-        for (s, spot) in self.state.spots.iter_mut().enumerate().filter(|(_, spot)| spot.rule == rule) {
-            match thing_of[s] {
-                Some(t) => spot.hit(&things[t], gap_ms),
-                None => spot.miss(gap_ms),
-            }
-        }
-        things
-            .into_iter()
+        let watches_bins = camera
+            .rules
+            .iter()
             .enumerate()
-            .filter(|(t, _)| spot_of[*t].is_none())
-            .map(|(_, thing)| thing)
-            .collect()
-    }
-
-    /// Confirms, retells and gives up the rule's spots.
-    fn settle(&mut self, index: usize, rule: &Rule, at: Timestamp, events: &mut Vec<Event>) {
-        for s in 0..self.state.spots.len() {
-            let spot = &self.state.spots[s];
-            if spot.rule != index || spot.is_over(rule) {
+            .any(|(i, rule)| rule.kind.family() == Family::Bin && self.hours.is_ruled(i));
+        let bins = |garbage: &ImageBox| {
+            let mut bins =
+                table.spots.iter().filter(|spot| spot.family == Family::Bin && spot.tally.hits > 1);
+            bins.any(|bin| is_spill(garbage, &bin.bounds))
+        };
+        things(look, &self.plan, watches_bins, bins, &mut found);
+        let moment = Moment {
+            camera: &camera,
+            plan: &self.plan,
+            hours: &self.hours,
+            at: look.at,
+            aspect: look.aspect,
+            preset: look.scene.preset,
+            is_veiled: look.scene.is_veiled,
+            is_night: look.scene.light == Light::Night,
+            has_works: table.works.is_there(look.at),
+            has_material: table.material.is_there(look.at),
+        };
+        pairs.match_up(&table.spots, &found, camera.view(look.scene.preset));
+        for s in 0..table.spots.len() {
+            let thing = pairs.thing_of(s).map(|t| &found[t]);
+            if observe(&moment, &mut table.spots[s], thing, look, gap_ms) {
+                tell(&moment, &mut self.state.caps, &mut self.capped, table, s, events);
+            }
+        }
+        give_up(&moment, table, events);
+        let mut born = 0;
+        for (_, thing) in found.iter().enumerate().filter(|(t, _)| pairs.is_new(*t)) {
+            let id = SpotId { first_at: look.at, ordinal: born };
+            let Some(spot) = appear(&moment, table, thing, id) else { continue };
+            if table.spots.len() >= SPOTS_MAX {
+                self.refused += 1;
                 continue;
             }
-            // On the ground dedupe knows place and cell and decides better; without one, what adjoins in the
-            // picture is one thing.
-            let adjoins_confirmed = || {
-                let rival = |o: &Spot| o.rule == index && o.confirmed && o.id != spot.id && o.adjoins(spot);
-                self.camera.ground.is_none() && self.state.spots.iter().any(rival)
-            };
-            if !spot.confirmed && spot.was_hit() && spot.meets(rule) && !adjoins_confirmed() {
-                let spot = &mut self.state.spots[s];
-                spot.confirmed = true;
-                spot.told(at);
-                events.push(Event::Confirmed(spot.sight(at)));
-            } else if spot.confirmed && spot.was_hit() && spot.is_due(rule, at) {
-                let spot = &mut self.state.spots[s];
-                spot.told(at);
-                events.push(Event::Seen(spot.sight(at)));
+            if spot.id == id {
+                born += 1;
+                events.push(Event::Appeared(sight(&moment, &spot)));
             }
+            table.spots.push(spot);
         }
-        self.state.spots.retain(|spot| {
-            let over = spot.rule == index && spot.is_over(rule);
-            if over {
-                let sight = spot.sight(at);
-                events.push(if spot.confirmed { Event::Gone(sight) } else { Event::Dropped(sight) });
-            }
-            !over
-        });
+        (self.things, self.pairs) = (found, pairs);
     }
+}
 
-    fn take_on(&mut self, spot: Spot, at: Timestamp) -> Option<Event> {
-        if self.state.spots.len() >= SPOTS_MAX {
-            self.refused += 1;
-            return None;
+/// Whether anything in the look may concern a rule.
+fn is_of_interest(look: &Look, plan: &Plan) -> bool {
+    let classes = plan.things.with(plan.support);
+    look.detections.iter().any(|d| classes.has(d.class))
+        || look.scene.proposals.iter().any(|proposal| match proposal.kind {
+            ProposalKind::Appeared => plan.proposals_alone,
+            ProposalKind::Changed => plan.has_structures,
+            ProposalKind::Removed => false,
+        })
+}
+
+/// Remembers works and material seen on a site.
+fn note_support(camera: &Camera, plan: &Plan, table: &mut Table, look: &Look) {
+    let view = camera.view(look.scene.preset);
+    for d in look.detections.iter().filter(|d| plan.support.has(d.class) && d.score >= SCORE_MIN as f32) {
+        let is_on_site = camera.zones.iter().enumerate().any(|(number, zone)| {
+            let is_site = plan.sites & (1 << (number & 63)) != 0 && zone.preset == look.scene.preset;
+            is_site && zone.contains(d.bounds.foot(), view)
+        });
+        if is_on_site && WORKS.has(d.class) {
+            table.works.saw(look.at);
         }
-        let event = Event::Appeared(spot.sight(at));
-        self.state.spots.push(spot);
-        Some(event)
+        if is_on_site && d.class == Class::MaterialPile {
+            table.material.saw(look.at);
+        }
     }
+}
+
+/// What this look says of a spot; whether it saw it.
+fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &Look, gap_ms: i64) -> bool {
+    moment.find_zones(spot);
+    let claim = moment.claim(spot);
+    if let Claim::Taken { rule, zone, variant } = claim
+        && !spot.is_confirmed
+    {
+        (spot.rule, spot.zone, spot.variant) = (Some(rule), zone, variant);
+    }
+    let rule = match claim {
+        // Outside its hours a rule neither sees nor misses: its spots wait.
+        Claim::Waits => return false,
+        Claim::Free => {
+            spot.miss(gap_ms);
+            return false;
+        }
+        Claim::Taken { rule, .. } => &moment.camera.rules[rule],
+    };
+    if let Some(thing) = thing
+        && (thing.since.is_some() || thing.score >= rule.score_min_at(moment.is_night))
+    {
+        spot.hit(thing, gap_ms);
+        return true;
+    }
+    if rule.proposals != Proposals::Off
+        && !moment.is_veiled
+        && spot.tally.named >= NAMED_MIN
+        && news(look).any(|p| spot.bounds.iou(&p.bounds) >= 0.3 || spot.covers(&p.bounds))
+    {
+        spot.hit_by_background(has_company(&spot.bounds, spot.foot, look), gap_ms);
+        return true;
+    }
+    if is_hidden(&spot.bounds, spot.foot, look) {
+        spot.hidden(gap_ms)
+    } else {
+        spot.miss(gap_ms)
+    }
+    false
+}
+
+/// Confirms or retells a spot that this look saw.
+fn tell(
+    moment: &Moment<'_>,
+    caps: &mut [crate::memory::Cap],
+    capped: &mut u64,
+    table: &mut Table,
+    s: usize,
+    events: &mut Vec<Event>,
+) {
+    let spot = &table.spots[s];
+    let Some(number) = spot.rule else { return };
+    let rule = &moment.camera.rules[number];
+    let at = moment.at;
+    if spot.is_confirmed {
+        let is_proven = spot.gone_at.is_none() || moment.meets(spot, rule);
+        if is_proven && spot.is_due(rule, at) {
+            let spot = &mut table.spots[s];
+            spot.gone_at = None;
+            spot.told(at);
+            events.push(Event::Seen(sight(moment, spot)));
+        }
+        return;
+    }
+    if !moment.meets(spot, rule) || is_anothers(spot, &table.spots) {
+        return;
+    }
+    // On the ground dedupe knows place and cell and decides better; without one, what adjoins in the
+    // picture is one thing.
+    let rival = |o: &Spot| o.rule == spot.rule && o.is_confirmed && o.id != spot.id && o.adjoins(spot);
+    if moment.camera.view(moment.preset).is_none() && table.spots.iter().any(rival) {
+        return;
+    }
+    let is_taken = caps[number].takes(at, moment.camera.utc_offset_minutes, rule.daily_cap);
+    let spot = &mut table.spots[s];
+    if is_taken {
+        spot.is_confirmed = true;
+        spot.told(at);
+        events.push(Event::Confirmed(sight(moment, spot)));
+    } else if !spot.is_capped {
+        spot.is_capped = true;
+        *capped += 1;
+    }
+}
+
+/// Lets go of the places that count as empty.
+fn give_up(moment: &Moment<'_>, table: &mut Table, events: &mut Vec<Event>) {
+    let mut s = 0;
+    while s < table.spots.len() {
+        let rule = table.spots[s].rule.map(|number| &moment.camera.rules[number]);
+        if !table.spots[s].is_over(rule, moment.aspect) {
+            s += 1;
+            continue;
+        }
+        let mut spot = table.spots.remove(s);
+        if !spot.is_confirmed {
+            events.push(Event::Dropped(sight(moment, &spot)));
+            continue;
+        }
+        // One that came back and did not stay was told as gone before.
+        if spot.gone_at.is_none() {
+            events.push(Event::Gone(sight(moment, &spot)));
+            spot.gone_at = Some(moment.at);
+        }
+        table.remember(spot);
+    }
+}
+
+/// The spot of a thing that none had: a confirmed one that is back, or a new one that some rule takes.
+fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> Option<Spot> {
+    let view = moment.camera.view(moment.preset);
+    let is_back = |gone: &Spot| {
+        let cooldown_ms = gone.rule.map_or(0, |number| moment.camera.rules[number].cooldown_ms);
+        let away_ms = gone.gone_at.map_or(i64::MAX, |gone_at| moment.at.millis_since(gone_at));
+        (0..=cooldown_ms).contains(&away_ms) && cooldown_ms > 0 && gone.affinity(thing, view) > 0.0
+    };
+    let back = table.gone.iter().position(is_back).and_then(|place| table.gone.remove(place));
+    let mut spot = match back {
+        Some(mut gone) => {
+            gone.come_back(thing);
+            gone
+        }
+        None => {
+            let most = if thing.family == Family::Structure { GROWN_MS_MAX } else { GAP_MS_MAX };
+            let head_start_ms = thing.since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most);
+            Spot::new(id, thing, head_start_ms)
+        }
+    };
+    moment.find_zones(&mut spot);
+    match moment.claim(&spot) {
+        Claim::Taken { rule, zone, variant } => {
+            let score_min = moment.camera.rules[rule].score_min_at(moment.is_night);
+            if !spot.is_confirmed {
+                (spot.rule, spot.zone, spot.variant) = (Some(rule), zone, variant);
+            }
+            let is_sure = thing.since.is_some() || thing.score >= score_min;
+            if is_sure {
+                return Some(spot);
+            }
+        }
+        Claim::Waits | Claim::Free => {}
+    }
+    if spot.is_confirmed {
+        table.remember(spot);
+    }
+    None
+}
+
+fn sight(moment: &Moment<'_>, spot: &Spot) -> Sight {
+    let zone = moment.camera.zones.get(spot.zone).map_or("", |zone| zone.id.as_str());
+    spot.sight(moment.at, moment.preset, zone)
 }

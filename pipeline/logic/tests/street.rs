@@ -39,11 +39,15 @@ dwell_secs = 60
 kind = "litter"
 dwell_secs = 60
 sighting_secs = 120
+absence_secs = 120
+cooldown_secs = 0
 [[rule]]
 kind = "overflowing_bin"
 dwell_secs = 60
 [[rule]]
-kind = "construction"
+kind = "piled_material"
+classes = ["material_pile", "machinery"]
+zones = ["yard"]
 dwell_secs = 60
 "#;
 
@@ -287,7 +291,7 @@ fn outside_its_hours_a_rule_is_silent() {
 }
 
 #[test]
-fn construction_counts_in_its_own_zone_only() {
+fn material_counts_in_its_own_zone_only() {
     let mut street = Street::new();
     street.looks(60, &[(Class::Machinery, [0.1, 0.5, 0.3, 0.8])]);
     assert_eq!(street.confirmed(), [] as [usize; 0]);
@@ -339,7 +343,7 @@ fn the_table_of_spots_is_bounded() {
         street.look(&boxes);
     }
     let state = serde_json::to_value(street.watch.state()).unwrap();
-    assert_eq!(state["spots"].as_array().unwrap().len(), SPOTS_MAX);
+    assert_eq!(state["tables"][0]["spots"].as_array().unwrap().len(), SPOTS_MAX);
     assert!(street.watch.refused() > 0);
 }
 

@@ -85,7 +85,7 @@ fn points_of_the_file_itself_are_solved_anew_and_a_preset_stands_beside() {
     calibrate(&arguments(&line)).unwrap().unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
     let camera = Camera::parse("bin.toml", &text, &Catalogue::builtin()).unwrap();
-    assert_eq!(camera.presets[0].0, "gate");
+    assert_eq!(camera.presets[0].name, "gate");
     assert!(camera.ground.is_some());
     assert!(folder.path().join("bin.gate.calibration.png").is_file());
 }

@@ -171,6 +171,7 @@ fn stream(sketch: &Sketch<'_>) -> String {
         "[stream]\n\
          # Key frames are looked at and nothing else is decoded. Instead, so many frames a second, which costs\n\
          # the decoding of all:\n#fps = 2\n\
+         # A smaller stream for walls of pictures: sub_url.\n\
          # Seconds of silence after which the stream counts as stalled.\n#silent_secs_max = {SILENT_SECS_MAX}\n"
     );
     // A clip has neither.
@@ -230,6 +231,12 @@ fn zone(kind: ZoneKind) -> (&'static str, &'static str, &'static str, &'static s
              # a whole look; tile_px is the width of one, the model's own where it is left out.\n\
              #tiles = true\n#tile_px = 960\n",
         ),
+        ZoneKind::ShopfrontLine => (
+            "The strip before a row of shops that they may not use: its inner edge is the shop-front line.",
+            "shop-fronts",
+            "[[0.0, 0.4], [1.0, 0.4], [1.0, 0.45], [0.0, 0.45]]",
+            "",
+        ),
         ZoneKind::Permitted => (
             "Where trading is allowed, during its hours; days go before hours where it is not every day.",
             "market",
@@ -255,7 +262,8 @@ fn zones() -> String {
     let mut text = "\
         # Zones: where rules look. A thing is where its foot is. Corners are shares of the picture, [0, 0] the top\n\
         # left and [1, 1] the bottom right, in order around; or, in place of polygon, degrees on the ground of a\n\
-        # calibrated camera: ground = [[lon, lat], …]. These are made up: draw your own.\n"
+        # calibrated camera: ground = [[lon, lat], …]. These are made up: draw your own. A zone of a camera that\n\
+        # turns names its preset; until = \"2026-12-31\" is a zone's last day, permit the number it stands for.\n"
         .to_owned();
     for (name, kind) in ZoneKind::NAMES {
         let (what, id, polygon, further) = zone(*kind);
@@ -284,7 +292,11 @@ fn rules() -> String {
          # absence_secs    out of sight for so long, it is gone\n\
          # sighting_secs   how often a thing that is still there is told again\n\
          # size_px_min     shorter side that it must have, in pixels of a picture 1080 rows high\n\
-         # merge_radius_m  nearer than this in one cell, two cameras see one thing\n"
+         # merge_radius_m  nearer than this in one cell, two cameras see one thing\n\
+         # Further keys, told in KNOBS.md: matter_moving, matter_site, score_min_night, area_px_min, area_m2_min,\n\
+         # large_m2, standing_secs, motion_max, rain_pause, proposals, cooldown_secs, daily_cap; and for what happens\n\
+         # with findings: review, realert, merge_hours, warn_first, grace_minutes, speaker_hours, speaker_daily_max,\n\
+         # auto_verify, clear_looks, urgency, time_limit.\n"
     );
     let catalogue = Catalogue::builtin();
     for kind in RuleKind::ALL {

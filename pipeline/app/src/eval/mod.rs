@@ -16,7 +16,7 @@ mod json;
 mod look;
 mod measured;
 mod page;
-mod picture;
+pub(crate) mod picture;
 mod rows;
 mod sheet;
 mod svg;

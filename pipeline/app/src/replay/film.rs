@@ -116,7 +116,7 @@ fn pixel(canvas: &Canvas, point: ImagePoint) -> PixelPoint {
 
 fn draw(canvas: &mut Canvas, camera: &Camera, step: &Step<'_>) {
     let look = &step.looked.look;
-    draw_zones(canvas, camera);
+    draw_zones(canvas, camera, look.scene.preset);
     for proposal in &look.scene.proposals {
         draw_proposal(canvas, step, proposal);
     }
@@ -129,15 +129,15 @@ fn draw(canvas: &mut Canvas, camera: &Camera, step: &Step<'_>) {
     }
 }
 
-fn draw_zones(canvas: &mut Canvas, camera: &Camera) {
-    for zone in &camera.zones {
+fn draw_zones(canvas: &mut Canvas, camera: &Camera, preset: Option<usize>) {
+    for zone in camera.zones.iter().filter(|zone| zone.preset == preset) {
         let colour = match zone.kind {
             ZoneKind::Permitted => [120, 200, 120],
             ZoneKind::Ignore => [130, 130, 130],
             _ => [225, 200, 120],
         };
         let mut outline: Vec<PixelPoint> = zone
-            .outline_in_image(camera.ground.as_ref())
+            .outline_in_image(camera.view(preset))
             .into_iter()
             .map(|corner| pixel(canvas, corner))
             .collect();
@@ -182,7 +182,7 @@ fn draw_spot(canvas: &mut Canvas, camera: &Camera, sight: &Sight, confirmed: boo
     let colour = if confirmed { CONFIRMED } else { CANDIDATE };
     let corners = pixels(canvas, &sight.bounds.grown(0.06));
     canvas.frame(corners, 3, colour);
-    let code = camera.rules.get(sight.rule).map_or("", |rule| rule.code.as_str());
+    let code = camera.rules.get(sight.rule).map_or("", |rule| rule.matter(sight.variant).0);
     let state = if confirmed { "CASE" } else { "spot" };
     let age_s = sight.at.secs_since(sight.first_at);
     let words = format!("{code} {state} {age_s:.0}s {}/{} {:.2}", sight.hits, sight.looks, sight.score);

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use calib::picture::YuvView;
@@ -117,7 +116,7 @@ impl Player {
         mut each: impl FnMut(&Step<'_>) -> Result<()>,
     ) -> Result<Played> {
         self.eyes.know(0, id, &entry.camera);
-        let mut lookout = Lookout::resume(&entry.camera, Remembered::default());
+        let mut lookout = Lookout::resume(entry, Remembered::default());
         let mut cases = Cases::default();
         let mut played = Played::default();
         let mut frames = Clip::open(clip, id.as_str(), pace.cadence, pace.start)?;

@@ -58,6 +58,8 @@ pub(crate) fn finding(camera: &str, east_m: f64, first_ms: i64, at_ms: i64) -> F
         sight: Sight {
             spot: spot(first_ms),
             rule: 0,
+            variant: Default::default(),
+            preset: None,
             zone: "footway-east".into(),
             at: Timestamp::from_millis(at_ms),
             first_at: Timestamp::from_millis(first_ms),

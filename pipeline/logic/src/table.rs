@@ -1,0 +1,61 @@
+//! The spots of one view, and what is remembered of those that are gone.
+
+use std::collections::VecDeque;
+
+use calib::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::spot::Spot;
+
+/// Confirmed places remembered after they were gone; the oldest gives way.
+const GONE_MAX: usize = 32;
+/// Works or material seen on a site are remembered for so long.
+const SUPPORT_MS: i64 = 7 * 86_400_000;
+/// Looks that must have seen them.
+const SUPPORT_HITS_MIN: u32 = 3;
+
+/// One view's memory.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Table {
+    /// The preset's name; `None` is the home view.
+    pub(crate) preset: Option<String>,
+    /// The latest look at this view, also one that could not be judged.
+    pub(crate) last_at: Option<Timestamp>,
+    pub(crate) spots: Vec<Spot>,
+    pub(crate) gone: VecDeque<Spot>,
+    pub(crate) works: Support,
+    pub(crate) material: Support,
+}
+
+/// When something of a kind was seen on a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Support {
+    hits: u32,
+    last_at: Timestamp,
+}
+
+impl Support {
+    pub(crate) fn saw(&mut self, at: Timestamp) {
+        let is_old = at.millis_since(self.last_at) > SUPPORT_MS;
+        self.hits = if is_old { 1 } else { self.hits.saturating_add(1) };
+        self.last_at = at;
+    }
+
+    pub(crate) fn is_there(&self, at: Timestamp) -> bool {
+        self.hits >= SUPPORT_HITS_MIN && at.millis_since(self.last_at) <= SUPPORT_MS
+    }
+}
+
+impl Table {
+    pub(crate) fn of(preset: Option<String>) -> Self {
+        Self { preset, ..Self::default() }
+    }
+
+    /// Remembers a confirmed spot that is gone.
+    pub(crate) fn remember(&mut self, spot: Spot) {
+        if self.gone.len() == GONE_MAX {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(spot);
+    }
+}
