@@ -112,7 +112,7 @@ impl SceneWatch {
 
     /// A scene that goes on from what was kept. Views of presets that the camera no longer has are dropped.
     pub fn resume(camera: Arc<Camera>, mut state: SceneState) -> Self {
-        let is_known = |name: &String| camera.presets.iter().any(|(known, _)| known == name);
+        let is_known = |name: &String| camera.presets.iter().any(|known| known.name == *name);
         let plane_len = state.height_px * THUMB_WIDTH;
         state.views.retain(|view| {
             view.preset.as_ref().is_none_or(is_known) && view.background.level.len() == plane_len
@@ -419,12 +419,12 @@ impl SceneWatch {
     fn preset_name(&self, number: Option<usize>) -> Option<Option<String>> {
         match number {
             None => Some(None),
-            Some(number) => self.camera.presets.get(number).map(|(name, _)| Some(name.clone())),
+            Some(number) => self.camera.presets.get(number).map(|preset| Some(preset.name.clone())),
         }
     }
 
     fn preset_number(&self, name: &Option<String>) -> Option<usize> {
         let name = name.as_ref()?;
-        self.camera.presets.iter().position(|(known, _)| known == name)
+        self.camera.presets.iter().position(|known| known.name == *name)
     }
 }
