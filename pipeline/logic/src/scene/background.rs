@@ -29,6 +29,8 @@ const STEADY: f32 = 0.5;
 /// How fast the background follows a tile that agrees well, milliseconds. That is light: what differs by this
 /// little has no edges of its own.
 const FOLLOW_MS: f32 = 180_000.0;
+/// Noise energy that is believed of any camera.
+const NOISE_MIN: f32 = 500.0;
 /// Weight of one look in the restlessness of a tile.
 const RESTLESS_RATE: f32 = 1.0 / 32.0;
 
@@ -121,12 +123,20 @@ pub(super) struct Bench {
     pub(super) recent: Contrast,
     /// Energy that noise alone puts between two looks.
     pub(super) noise: f32,
+    /// The same, whatever it comes from.
+    pub(super) noise_seen: f32,
     values: Vec<f32>,
 }
 
 impl Bench {
     /// Compares a look's levels with a background.
-    pub(super) fn compare(&mut self, grid: &Grid, levels: &[u8], background: &Background, hidden: &[bool]) {
+    pub(super) fn compare(
+        &mut self,
+        grid: &Grid,
+        levels: &[u8],
+        (background, normal_noise): (&Background, f32),
+        hidden: &[bool],
+    ) {
         self.normal.measure(grid, levels, &background.level);
         let recent =
             if background.recent.len() == levels.len() { &background.recent } else { &background.level };
@@ -134,7 +144,9 @@ impl Bench {
         self.values.clear();
         let open = self.recent.apart.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
         self.values.extend(open.map(|(&apart, _)| apart));
-        self.noise = quantile(&mut self.values, 0.3);
+        self.noise_seen = quantile(&mut self.values, 0.3);
+        // A view that is another one altogether is not noise.
+        self.noise = self.noise_seen.min((2.0 * normal_noise).max(NOISE_MIN));
     }
 }
 
@@ -184,19 +196,21 @@ impl Background {
             }
             let (difference, held) = (bench.normal.difference(tile, noise), marks.held[tile]);
             let is_steady = is_first || bench.recent.difference(tile, noise) < STEADY;
+            let mut is_normal = false;
             if !self.tiles[tile].is_known() {
                 // What stood here in the other light is not learnt as this light's street.
                 if may_learn && !held && self.tiles[tile].evidence == 0 {
                     self.learn(tile, levels, difference);
                 }
             } else if difference <= self.tiles[tile].threshold() {
+                is_normal = true;
                 let follow_ms = if difference < CHANGED / 2.0 { FOLLOW_MS } else { limits.follow_ms };
                 let share = 1.0 - (-(gap_ms as f32) / follow_ms).exp();
                 self.as_normal(tile, levels, difference, share, held);
             } else {
                 self.as_changed(tile, difference, at, gap_ms, is_steady);
             }
-            self.remember(tile, levels, is_steady);
+            self.remember(tile, levels, is_steady || is_normal);
         }
     }
 

@@ -22,9 +22,11 @@ const SAMPLE_MS: i64 = 600_000;
 /// Samples that a day needs: an hour and a half.
 const SAMPLES_MIN: u8 = 9;
 /// What one sample moves a pixel by at most, levels.
-const STEP_MAX: i32 = 24;
-/// Samples that the mean remembers.
-const MEMORY: u8 = 12;
+const STEP_MAX: i32 = 40;
+/// Samples that the mean remembers: the day, so that no shadow of the evening stays in it.
+const MEMORY: u8 = 100;
+/// Samples of which any may move a pixel as far as it will.
+const FREE_SAMPLES: i32 = 4;
 /// Days that a change is compared over.
 const DAYS_APART_MIN: i64 = 2;
 /// A difference that is a change between days.
@@ -137,7 +139,7 @@ impl Today {
             let weight = i32::from((*samples).min(MEMORY));
             for pixel in Grid::pixels(tile) {
                 let (was, is) = (i32::from(self.levels[pixel]), i32::from(plane[pixel]) * 64 + 32);
-                let limit = if weight == 1 { i32::MAX } else { STEP_MAX * 64 };
+                let limit = if weight <= FREE_SAMPLES { i32::MAX } else { STEP_MAX * 64 };
                 self.levels[pixel] = (was + (is - was).clamp(-limit, limit) / weight) as i16;
             }
         }

@@ -24,8 +24,9 @@ const fn enter_after_ms(fault: ViewFault) -> i64 {
 /// Milliseconds without the sign before it is taken back.
 const EXIT_AFTER_MS: i64 = 2_000;
 
-/// A view is in place where so much of it agrees with its reference, and out of place where it is less.
-pub(super) const IN_PLACE_MIN: f32 = 0.5;
+/// A view is in place for sure where so much of it agrees with its reference; below the second hardly any does.
+/// In between its patches say: edges along a nudge agree with it.
+pub(super) const IN_PLACE_SURE: f32 = 0.85;
 pub(super) const OUT_OF_PLACE_MAX: f32 = 0.35;
 /// Part of the reference's coarse edges that a covered view keeps at most: to enter, to leave.
 const COVERED_COARSE: (f32, f32) = (0.2, 0.4);
@@ -67,7 +68,7 @@ pub(super) fn sign(
     let covered = |pair| limit(ViewFault::Covered, pair);
     let is_hidden = likeness.is_some_and(|l| {
         l.in_place.is_some_and(|share| 1.0 - share > covered(limits.covered))
-            && l.energy < covered(COVERED_ENERGY)
+            && (is_dark || l.energy < covered(COVERED_ENERGY))
             && l.coarse < covered(COVERED_COARSE)
     });
     // Night falls slowly; a hand before the lens does not.

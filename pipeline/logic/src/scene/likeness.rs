@@ -5,7 +5,7 @@
 
 use super::background::{Background, Bench};
 use super::contrast::{FAINT, quantile};
-use super::fault::{IN_PLACE_MIN, Likeness, OUT_OF_PLACE_MAX};
+use super::fault::{IN_PLACE_SURE, Likeness, OUT_OF_PLACE_MAX};
 use super::grid::{COLS, Grid, SECTOR_COUNT};
 use super::limits::Limits;
 use super::shift::{Search, Votes};
@@ -87,10 +87,10 @@ impl Judge {
             fine: if count == 0 { 1.0 } else { gain(|s| s.shared / s.texture) },
             coarse: if count == 0 { 1.0 } else { gain(|s| s.coarse_shared / s.coarse_texture.max(1.0)) },
             is_away: false,
-            is_streaked: bench.noise > STREAKED_MIN && bench.noise > STREAKED * normal_noise,
+            is_streaked: bench.noise_seen > STREAKED_MIN && bench.noise_seen > STREAKED * normal_noise,
         };
         let mut votes = None;
-        if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_MIN) {
+        if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
             let cast = self.search.votes(grid, levels, &background.level, hidden);
             likeness.is_away = is_away(&likeness, cast, limits);
             votes = Some(cast);

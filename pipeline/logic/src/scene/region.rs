@@ -71,13 +71,19 @@ impl Regions {
                 continue;
             }
             let offset = *offset.get_or_insert_with(|| self.light_offset(grid, background, seen));
-            if !self.is_told(background) && self.is_edge_of_light(grid, background, seen, offset) {
+            let is_told = self.is_told(background);
+            if self.is_edge_of_light(grid, background, seen, offset) {
+                // Light that falls beside a thing does not take it back, and a shadow that wanders leaves behind
+                // what it was once taken for.
                 self.take_for_light(background, seen);
-                continue;
-            }
-            self.vote(background, seen, offset);
-            for &member in &self.groups.members {
-                background.tiles[member].is_told = true;
+                if !is_told {
+                    continue;
+                }
+            } else {
+                self.vote(background, seen, offset);
+                for &member in &self.groups.members {
+                    background.tiles[member].is_told = true;
+                }
             }
             proposals.push(self.proposal(grid, background));
         }
@@ -165,7 +171,7 @@ impl Regions {
     fn take_for_light(&self, background: &mut Background, seen: &Seen<'_>) {
         let share = 1.0 - (-(seen.gap_ms.max(1) as f32) / LIGHT_MS).exp();
         for &tile in &self.groups.members {
-            if !seen.marks.hidden[tile] && !seen.marks.held[tile] {
+            if !seen.marks.hidden[tile] && !seen.marks.held[tile] && !background.tiles[tile].is_told {
                 background.follow(tile, seen.levels, share);
             }
         }

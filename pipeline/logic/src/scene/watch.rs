@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::background::{Background, Bench, Marks, Seen};
 use super::days::{DayBench, Days};
-use super::fault::{FaultWatch, IN_PLACE_MIN, Likeness, Stillness, sign};
+use super::fault::{FaultWatch, IN_PLACE_SURE, Likeness, Stillness, sign};
 use super::grid::{COLS, Grid};
 use super::light::{Brightness, LightWatch};
 use super::likeness::Judge;
@@ -323,7 +323,7 @@ impl SceneWatch {
             };
             let likeness = self.compare(index, false);
             let share = likeness.in_place.unwrap_or(0.0);
-            if share >= IN_PLACE_MIN {
+            if share >= IN_PLACE_SURE {
                 return self.settle_on(index, light, likeness);
             }
             if best.is_none_or(|(_, most)| share > most) {
@@ -372,7 +372,7 @@ impl SceneWatch {
     fn compare(&mut self, index: usize, asks_patches: bool) -> Likeness {
         let Desk { grid, levels, marks, bench, judge, shift, .. } = &mut self.desk;
         let view = &self.state.views[index];
-        bench.compare(grid, levels, &view.background, &marks.hidden);
+        bench.compare(grid, levels, (&view.background, view.noise), &marks.hidden);
         let (likeness, votes) = judge.judge(
             (grid, levels, &view.background, &marks.hidden),
             (bench, view.noise),
@@ -388,11 +388,11 @@ impl SceneWatch {
         let Desk { grid, levels, marks, bench, regions, .. } = &mut self.desk;
         let view = &mut self.state.views[index];
         if view.background.looks == 0 || !view.background.is_ready() {
-            bench.compare(grid, levels, &view.background, &marks.hidden);
+            bench.compare(grid, levels, (&view.background, view.noise), &marks.hidden);
         }
         let seen = Seen { at, gap_ms, levels, marks };
         view.background.look(&seen, bench, &self.limits);
-        view.noise += (bench.noise - view.noise) / if view.background.looks < 32 { 4.0 } else { 32.0 };
+        view.noise += (bench.noise_seen - view.noise) / if view.background.looks < 32 { 4.0 } else { 32.0 };
         take_relight(grid, &mut view.background, &seen);
         view.background.absorb(self.limits.absorb_ms, &marks.held);
         let mut proposals = regions.judge(grid, &mut view.background, &seen, self.limits.still_ms);

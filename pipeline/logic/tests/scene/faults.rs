@@ -1,0 +1,144 @@
+//! What is wrong with a view, and what is not.
+
+use calib::class::Class;
+use logic::scene::{Light, Scene, Thumb, ViewFault};
+
+use crate::world::{Moment, Thing, World, at};
+use crate::Street;
+
+fn faults(scenes: &[Scene]) -> Vec<Option<ViewFault>> {
+    let mut runs: Vec<_> = scenes.iter().map(|scene| scene.fault).collect();
+    runs.dedup();
+    runs
+}
+
+fn nudged(x: f32, y: f32) -> Moment {
+    Moment { nudge: [x, y], ..Moment::default() }
+}
+
+#[test]
+fn a_camera_nudged_by_fifteen_pixels_of_1080p_has_moved_and_is_well_when_it_is_back() {
+    for seed in 1..=20 {
+        let mut street = Street::learnt(seed);
+        let angle = seed as f32;
+        let (x, y) = (2.5 * angle.cos(), 2.5 * angle.sin());
+        let scenes = street.looks(8, &nudged(x, y));
+        assert_eq!(faults(&scenes), [None, Some(ViewFault::Moved)], "seed {seed}");
+        assert!(scenes[3].fault.is_some() && scenes.iter().all(|scene| scene.proposals.is_empty()));
+        let [sx, sy] = street.watch.shift().unwrap();
+        assert!((sx * 320.0 + x).hypot(sy * 180.0 + y) < 0.5, "seed {seed}: {sx} {sy} for {x} {y}");
+        // It stays a fault however long it lasts, and ends with the view that it began from.
+        assert_eq!(faults(&street.looks(200, &nudged(x, y))), [Some(ViewFault::Moved)]);
+        let back = street.looks(5, &Moment::default());
+        assert_eq!(faults(&back), [Some(ViewFault::Moved), None], "seed {seed}");
+        assert!(back.iter().all(|scene| scene.proposals.is_empty()));
+    }
+}
+
+#[test]
+fn a_view_of_another_street_has_moved_until_it_is_accepted() {
+    for seed in 1..=10 {
+        let mut street = Street::learnt(seed);
+        street.world = World::new(seed + 100);
+        assert_eq!(faults(&street.looks(10, &Moment::default())), [None, Some(ViewFault::Moved)], "seed {seed}");
+        street.watch.accept();
+        let scenes = street.looks(30, &Moment::default());
+        assert_eq!(faults(&scenes), [None], "seed {seed}");
+        assert!(scenes.iter().all(|scene| scene.proposals.is_empty()));
+    }
+}
+
+#[test]
+fn a_bus_over_half_of_the_picture_a_crowd_and_a_lamp_move_nothing() {
+    for seed in 1..=8 {
+        let mut street = Street::learnt(seed);
+        let bus = Thing { at: [0.0, 20.0], size: [165.0, 150.0], luma: 170.0 };
+        let moment = Moment { things: vec![bus], ..Moment::default() };
+        for detections in [vec![bus.seen_as(Class::Bus)], Vec::new()] {
+            let scenes: Vec<_> = (0..10).map(|_| street.look(&moment, &detections, &[])).collect();
+            assert_eq!(faults(&scenes), [None], "seed {seed}");
+        }
+        street.looks(10, &Moment::default());
+        for look in 0..40 {
+            let crowd: Vec<Thing> = (0..60)
+                .map(|n| Thing {
+                    at: [((n * 37 + look * 5) % 310) as f32, ((n * 53 + look) % 150) as f32],
+                    size: [8.0, 22.0],
+                    luma: 40.0 + (n * 29 % 160) as f32,
+                })
+                .collect();
+            let scene = street.look(&Moment { things: crowd, ..Moment::default() }, &[], &[]);
+            assert_eq!(scene.fault, None, "seed {seed}, look {look}");
+        }
+    }
+}
+
+#[test]
+fn a_covered_lens_is_covered_be_the_cover_dark_or_pale() {
+    for luma in [4.0, 90.0, 200.0] {
+        let mut street = Street::learnt(11);
+        let cover = Thing { at: [-5.0, -5.0], size: [400.0, 300.0], luma };
+        let moment = Moment { things: vec![cover], blurs: 12, ..Moment::default() };
+        let covered = street.looks(10, &moment);
+        assert_eq!(faults(&covered), [None, Some(ViewFault::Covered)], "{luma}");
+        assert_eq!(faults(&street.looks(6, &Moment::default())), [Some(ViewFault::Covered), None], "{luma}");
+    }
+}
+
+#[test]
+fn a_view_out_of_focus_is_blurred_and_mist_is_a_veil() {
+    for seed in 1..=6 {
+        let mut street = Street::learnt(seed);
+        let blurred = street.looks(12, &Moment { blurs: 5, ..Moment::default() });
+        assert_eq!(faults(&blurred), [None, Some(ViewFault::Blurred)], "seed {seed}");
+        assert_eq!(faults(&street.looks(6, &Moment::default())), [Some(ViewFault::Blurred), None]);
+        let misty = street.looks(20, &Moment { mist: 0.3, ..Moment::default() });
+        assert_eq!(faults(&misty), [None], "seed {seed}");
+        assert!(misty.last().unwrap().is_veiled && misty.iter().all(|scene| scene.proposals.is_empty()));
+    }
+}
+
+#[test]
+fn dusk_makes_night_and_then_dark_and_morning_brings_the_day_back() {
+    let mut street = Street::learnt(12);
+    street.step_secs = 10.0;
+    let thing = Thing { at: [150.0, 130.0], size: [18.0, 14.0], luma: 210.0 };
+    let under = |gain: f32| Moment { gain, things: vec![thing], ..Moment::default() };
+    street.looks(10, &under(1.0));
+    let mut scenes = Vec::new();
+    for look in 0..400_i32 {
+        let gain = (look - 200).abs() as f32 / 200.0;
+        scenes.push(street.look(&under(gain.max(0.03)), &[], &[]));
+    }
+    assert_eq!(faults(&scenes), [None, Some(ViewFault::Dark), None]);
+    let mut lights: Vec<Light> = scenes.iter().map(|scene| scene.light).collect();
+    lights.dedup();
+    assert_eq!(lights, [Light::Day, Light::Night, Light::Day]);
+    for scene in scenes.iter().filter(|scene| scene.fault.is_none()) {
+        assert_eq!(scene.proposals.len(), 1, "the thing stands through the night, and nothing comes with the light");
+    }
+}
+
+#[test]
+fn a_washed_out_picture_glares() {
+    let mut street = Street::learnt(13);
+    let scenes = street.looks(10, &Moment { gain: 2.6, ..Moment::default() });
+    assert_eq!(faults(&scenes), [None, Some(ViewFault::Glare)]);
+}
+
+#[test]
+fn the_same_picture_again_and_again_is_frozen_though_its_clock_ticks() {
+    let mut street = Street::learnt(14);
+    let still = street.world.thumb(&Moment::default());
+    let mut scenes = Vec::new();
+    for look in 0..60_u8 {
+        let mut luma = still.luma().to_vec();
+        for row in 4..12 {
+            luma[row * 320 + 200..row * 320 + 290].fill(if look % 2 == 0 { 20 } else { 235 });
+        }
+        street.secs += 4.0;
+        scenes.push(street.watch.look(at(street.secs), &Thumb::from_luma(luma).unwrap(), &[], &[]));
+    }
+    assert_eq!(faults(&scenes), [None, Some(ViewFault::Frozen)]);
+    assert_eq!(faults(&street.looks(4, &Moment::default())), [Some(ViewFault::Frozen), None]);
+}
