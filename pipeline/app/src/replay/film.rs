@@ -12,7 +12,7 @@ use calib::class::Class;
 use calib::space::{ImageBox, ImagePoint, PixelPoint};
 use calib::zone::ZoneKind;
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use ingest::Film;
 use logic::finding::Sight;
 use logic::look::{CameraId, Detection};
