@@ -1,7 +1,7 @@
 """Photographed and rendered things in the footage of real fixed cameras, at known times and places.
 
 In: `vtest.avi` of Debian's opencv-doc, a clip of a car park, the garbage set's photographs, the training's sprites.
-Out: a folder with NAME.avi, NAME.truth.json and NAME.toml for each variant of `variants.py`, as
+Out: a folder with NAME.mp4, NAME.truth.json and NAME.toml for each variant of `variants.py`, as
 `shirong eval --events` reads it. Who walks nearer to the camera than a thing passes in front of it. Never: anything
 in the repository.
 """
@@ -16,9 +16,8 @@ import numpy as np
 import cutouts
 from variants import CLIP_SECS, LITTER_DWELL_SECS, VARIANTS, VENDOR_DWELL_SECS
 
-# A look a second, each a whole picture: what a rule sees of a camera.
+# A look a second: what a rule sees of a camera.
 FPS = 1
-JPEG_QUALITY = 88
 NOISE_SIGMA = 1.6
 # Pixels a metre takes at a foot of y: measured on people of 1.7 m, and on cars of 1.8 m.
 PIXELS_A_METRE = {"vtest": lambda y: (0.22 * y + 18.7) / 1.7, "car-park": lambda y: 57 + 0.07 * y}
@@ -149,8 +148,7 @@ class Sources:
 def compose(variant, background, sources, folder, random):
     height, width = background.empty.shape[:2]
     placed = sorted((Placed(item, background, sources) for item in variant.items), key=lambda one: one.item.foot[1])
-    writer = cv2.VideoWriter(str(folder / f"{variant.name}.avi"), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter_fourcc(*"MJPG"), FPS, (width, height))
-    writer.set(cv2.VIDEOWRITER_PROP_QUALITY, JPEG_QUALITY)
+    writer = cv2.VideoWriter(str(folder / f"{variant.name}.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (width, height))
     # One field of the sensor's noise, taken from another place for each frame.
     noise = random.normal(0, NOISE_SIGMA, (height + 64, width + 64, 3)).astype(np.int16)
     for second in np.arange(0, CLIP_SECS, 1 / FPS):
@@ -175,7 +173,7 @@ def truth(variant, placed, width, height):
 
     events = [one for one in placed if one.item.matter]
     return {
-        "clip": f"{variant.name}.avi",
+        "clip": f"{variant.name}.mp4",
         "camera": variant.name,
         "fps": FPS,
         "duration_s": CLIP_SECS,
@@ -200,7 +198,7 @@ def truth(variant, placed, width, height):
 def camera(variant):
     corners = ", ".join(f"[{x}, {y}]" for x, y in ZONE[variant.background])
     rules = [("street_vendor", VENDOR_DWELL_SECS), ("litter", LITTER_DWELL_SECS), ("overflowing_bin", LITTER_DWELL_SECS)]
-    text = f'# Written by samples/compose/compose_clips.py.\nname = "{variant.name}"\n\n[stream]\nurl = "{variant.name}.avi"\n\n'
+    text = f'# Written by samples/compose/compose_clips.py.\nname = "{variant.name}"\n\n[stream]\nurl = "{variant.name}.mp4"\nfps = {FPS}\n\n'
     text += f'[[zone]]\nid = "square"\nkind = "footway"\npolygon = [{corners}]\n'
     for kind, dwell_secs in rules:
         text += f'\n[[rule]]\nkind = "{kind}"\ndwell_secs = {dwell_secs}\nsighting_secs = 60\n'

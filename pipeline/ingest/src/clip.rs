@@ -43,7 +43,8 @@ pub struct Clip {
     permits: Option<SyncSender<()>>,
     events: Receiver<Event>,
     stream: Option<Stream>,
-    ended: bool,
+    /// Once it has ended: `None` at its end, else the reason.
+    end: Option<Option<String>>,
 }
 
 impl Clip {
@@ -85,7 +86,7 @@ impl Clip {
         let stream = Stream::open(&config, &shared, 1, Duration::ZERO, wake);
         let stream = stream.map_err(|refusal| refuse(said(&refusal)))?;
         let path = path.to_owned();
-        Ok(Self { path, decoded, permits: Some(permits), events, stream: Some(stream), ended: false })
+        Ok(Self { path, decoded, permits: Some(permits), events, stream: Some(stream), end: None })
     }
 
     /// The next frame; `None` at the end.
@@ -94,24 +95,36 @@ impl Clip {
     /// What follows cannot be decoded.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, ClipError> {
         loop {
+            // All that waits is heard each time: a channel full of old news would have no room for the end.
+            while let Ok(event) = self.events.try_recv() {
+                self.hear(event.what);
+            }
             let frame = self.decoded.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             if let (Some(frame), Some(permits)) = (frame, &self.permits) {
                 // One permit a frame taken: there is room.
                 let _ = permits.try_send(());
                 return Ok(Some(frame));
             }
-            if self.ended {
-                return Ok(None);
+            match &self.end {
+                Some(None) => return Ok(None),
+                Some(Some(reason)) => return Err(self.error(reason.clone())),
+                None => {}
             }
-            match self.events.recv_timeout(SILENT_LIMIT).map(|event| event.what) {
-                Ok(Happening::Ready) => self.stream.iter().for_each(Stream::play),
-                Ok(Happening::Alive) => {}
-                Ok(Happening::End | Happening::Stop) => self.ended = true,
-                Ok(Happening::Failed(refusal)) => return Err(self.refused(said(&refusal))),
+            match self.events.recv_timeout(SILENT_LIMIT) {
+                Ok(event) => self.hear(event.what),
                 Err(_) => {
-                    return Err(self.refused(format!("gives no picture within {} s", SILENT_LIMIT.as_secs())));
+                    return Err(self.error(format!("gives no picture within {} s", SILENT_LIMIT.as_secs())));
                 }
             }
+        }
+    }
+
+    fn hear(&mut self, what: Happening) {
+        match what {
+            Happening::Ready => self.stream.iter().for_each(Stream::play),
+            Happening::Alive => {}
+            Happening::End | Happening::Stop => self.end = self.end.take().or(Some(None)),
+            Happening::Failed(refusal) => self.end = self.end.take().or_else(|| Some(Some(said(&refusal)))),
         }
     }
 
@@ -120,8 +133,7 @@ impl Clip {
         self.stream.as_ref().and_then(Stream::length)
     }
 
-    fn refused(&mut self, reason: String) -> ClipError {
-        self.ended = true;
+    fn error(&self, reason: String) -> ClipError {
         ClipError { path: self.path.clone(), reason }
     }
 }

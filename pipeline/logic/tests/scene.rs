@@ -1,14 +1,14 @@
 //! Seeded grey streets: what the scene says of them, and what it must not say.
 #![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
 
-#[path = "scene/world.rs"]
-mod world;
 #[path = "scene/faults.rs"]
 mod faults;
-#[path = "scene/things.rs"]
-mod things;
 #[path = "scene/memory.rs"]
 mod memory;
+#[path = "scene/things.rs"]
+mod things;
+#[path = "scene/world.rs"]
+mod world;
 
 use std::sync::Arc;
 

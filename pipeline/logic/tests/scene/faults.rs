@@ -3,8 +3,8 @@
 use calib::class::Class;
 use logic::scene::{Light, Scene, Thumb, ViewFault};
 
-use crate::world::{Moment, Thing, World, at};
 use crate::Street;
+use crate::world::{Moment, Thing, World, at};
 
 fn faults(scenes: &[Scene]) -> Vec<Option<ViewFault>> {
     let mut runs: Vec<_> = scenes.iter().map(|scene| scene.fault).collect();
@@ -40,7 +40,11 @@ fn a_view_of_another_street_has_moved_until_it_is_accepted() {
     for seed in 1..=10 {
         let mut street = Street::learnt(seed);
         street.world = World::new(seed + 100);
-        assert_eq!(faults(&street.looks(10, &Moment::default())), [None, Some(ViewFault::Moved)], "seed {seed}");
+        assert_eq!(
+            faults(&street.looks(10, &Moment::default())),
+            [None, Some(ViewFault::Moved)],
+            "seed {seed}"
+        );
         street.watch.accept();
         let scenes = street.looks(30, &Moment::default());
         assert_eq!(faults(&scenes), [None], "seed {seed}");
@@ -115,7 +119,11 @@ fn dusk_makes_night_and_then_dark_and_morning_brings_the_day_back() {
     lights.dedup();
     assert_eq!(lights, [Light::Day, Light::Night, Light::Day]);
     for scene in scenes.iter().filter(|scene| scene.fault.is_none()) {
-        assert_eq!(scene.proposals.len(), 1, "the thing stands through the night, and nothing comes with the light");
+        assert_eq!(
+            scene.proposals.len(),
+            1,
+            "the thing stands through the night, and nothing comes with the light"
+        );
     }
 }
 

@@ -84,7 +84,9 @@ fn a_wall_that_is_built_has_changed_after_two_days_and_a_lorry_of_one_day_has_no
             let gain = 0.8 + 0.3 * (look as f32 / 30.0).sin();
             last = street.look(&Moment { things, shadow_x, gain, ..Moment::default() }, &[], &[]);
         }
-        told.push(last.proposals.iter().filter(|p| p.kind == ProposalKind::Changed).copied().collect::<Vec<_>>());
+        told.push(
+            last.proposals.iter().filter(|p| p.kind == ProposalKind::Changed).copied().collect::<Vec<_>>(),
+        );
     }
     assert!(told[..4].iter().all(Vec::is_empty), "{told:?}");
     for (day, changes) in told.iter().enumerate().skip(4) {

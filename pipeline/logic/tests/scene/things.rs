@@ -3,8 +3,8 @@
 use calib::class::Class;
 use logic::scene::{Proposal, ProposalKind};
 
-use crate::world::{Moment, Thing, at};
 use crate::Street;
+use crate::world::{Moment, Thing, at};
 
 fn bag(x: f32, y: f32) -> Thing {
     Thing { at: [x, y], size: [16.0, 14.0], luma: 45.0 }
@@ -23,10 +23,8 @@ fn a_bag_put_down_appears_where_and_when_it_came_and_ends_when_it_goes() {
     let (mut ious, mut found) = (0.0, 0);
     for seed in 1..=20 {
         let mut street = Street::learnt(seed);
-        let thing = Thing {
-            luma: if seed % 2 == 0 { 45.0 } else { 210.0 },
-            ..bag(30.0 + 12.0 * seed as f32, 120.0)
-        };
+        let thing =
+            Thing { luma: if seed % 2 == 0 { 45.0 } else { 210.0 }, ..bag(30.0 + 12.0 * seed as f32, 120.0) };
         let came_at = at(street.secs + street.step_secs);
         let scene = street.looks(8, &with(&[thing])).pop().unwrap();
         let Some(proposal) = at_thing(&scene.proposals, &thing) else { continue };
@@ -102,7 +100,11 @@ fn people_and_vehicles_are_no_proposal_and_leave_no_trace() {
 }
 
 /// Looks with something told of, over all looks of all seeds.
-fn told_under(seeds: std::ops::RangeInclusive<u64>, looks: usize, moment: impl Fn(usize) -> Moment) -> (usize, usize) {
+fn told_under(
+    seeds: std::ops::RangeInclusive<u64>,
+    looks: usize,
+    moment: impl Fn(usize) -> Moment,
+) -> (usize, usize) {
     let (mut told, mut faults) = (0, 0);
     for seed in seeds {
         let mut street = Street::learnt(seed);
@@ -136,11 +138,8 @@ fn a_shadow_that_sweeps_the_street_is_no_thing() {
 
 #[test]
 fn a_street_lamp_that_comes_on_is_no_thing_and_moves_nothing() {
-    let lamp = |look: usize| Moment {
-        gain: 0.6,
-        lamp: (look > 10).then_some([120.0, 110.0]),
-        ..Moment::default()
-    };
+    let lamp =
+        |look: usize| Moment { gain: 0.6, lamp: (look > 10).then_some([120.0, 110.0]), ..Moment::default() };
     assert_eq!(told_under(1..=6, 150, lamp), (0, 0));
 }
 

@@ -114,7 +114,8 @@ impl World {
         let mut base = vec![120.0_f32; BASE_WIDTH * BASE_HEIGHT];
         for cell in [32_usize, 9, 3] {
             let cols = BASE_WIDTH / cell + 2;
-            let knots: Vec<f32> = (0..cols * (BASE_HEIGHT / cell + 2)).map(|_| dice.between(-1.0, 1.0)).collect();
+            let knots: Vec<f32> =
+                (0..cols * (BASE_HEIGHT / cell + 2)).map(|_| dice.between(-1.0, 1.0)).collect();
             let weight = [18.0, 7.0, 4.0][[32, 9, 3].iter().position(|&c| c == cell).unwrap()];
             for (at, value) in base.iter_mut().enumerate() {
                 let (x, y) = ((at % BASE_WIDTH) as f32 / cell as f32, (at / BASE_WIDTH) as f32 / cell as f32);
@@ -124,7 +125,8 @@ impl World {
         // Houses, windows, kerbs, lines: edges of every direction.
         for _ in 0..70 {
             let (w, h) = (dice.between(6.0, 60.0), dice.between(4.0, 40.0));
-            let (x, y) = (dice.between(0.0, BASE_WIDTH as f32 - w), dice.between(0.0, BASE_HEIGHT as f32 * 0.62));
+            let (x, y) =
+                (dice.between(0.0, BASE_WIDTH as f32 - w), dice.between(0.0, BASE_HEIGHT as f32 * 0.62));
             let step = dice.between(-55.0, 55.0);
             fill(&mut base, [x, y], [w, h], step);
         }
@@ -167,7 +169,8 @@ impl World {
                 luma[(y as usize + step) * THUMB_WIDTH + x as usize + step / 7] += 28.0;
             }
         }
-        let noisy = |value: f32, dice: &mut Dice| (value + moment.noise * dice.bell()).clamp(0.0, 255.0) as u8;
+        let noisy =
+            |value: f32, dice: &mut Dice| (value + moment.noise * dice.bell()).clamp(0.0, 255.0) as u8;
         Thumb::from_luma(luma.into_iter().map(|value| noisy(value, &mut self.dice)).collect()).unwrap()
     }
 }
