@@ -120,12 +120,12 @@ fn draw(canvas: &mut Canvas, camera: &Camera, step: &Step<'_>) {
     for proposal in &look.scene.proposals {
         draw_proposal(canvas, step, proposal);
     }
+    for (sight, confirmed) in step.lookout.spots() {
+        draw_spot(canvas, camera, &sight, confirmed);
+    }
     // The faintest first, so that the surest lie on top.
     for detection in look.detections.iter().rev() {
         draw_detection(canvas, detection);
-    }
-    for (sight, confirmed) in step.lookout.spots() {
-        draw_spot(canvas, camera, &sight, confirmed);
     }
 }
 
