@@ -4,8 +4,6 @@
 //! In: a camera's file, points, perhaps a picture. Out: the file with the calibration in it, a PNG. Never: a
 //! calibration that was not solved; a file half written.
 
-mod draw;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,11 +21,11 @@ use calib::survey::crs::Crs;
 use calib::survey::overlay::{self, Mark};
 use calib::survey::{self, Given, Survey, SurveyPoint, Written};
 use calib::zone::{GroundView, Zone, ZoneKind};
-use draw::{Canvas, Pen};
 use image::{Rgb, RgbImage};
 use ingest::SourceLocation;
 use serde_json::json;
 
+use crate::canvas::{Canvas, Pen};
 use crate::{node, probe, source};
 
 /// Marks that are off by more than this among themselves deserve a second look, pixels.

@@ -5,16 +5,17 @@
 //! interrupted because another camera's file changed, or its own in what does not concern the stream.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
 use ingest::{CameraState, Frame, SourceConfig};
 use logic::look::CameraId;
-use logic::watch::WatchState;
+use logic::scene::ViewFault;
 
 use crate::arrivals::{Arrivals, CameraIndex};
 use crate::node::CameraEntry;
+use crate::sight::Remembered;
 use crate::source;
 
 /// One camera's counters.
@@ -27,6 +28,26 @@ pub(crate) struct Lane {
     pub unseen: AtomicU64,
     /// Confirmed findings.
     pub findings: AtomicU64,
+    /// What is wrong with its view, as [`ViewFault::NAMES`] counts from 1; 0 where it is clear.
+    fault: AtomicUsize,
+}
+
+impl Lane {
+    fn new(id: CameraId) -> Self {
+        let (looks, unseen, findings) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Self { id, looks, unseen, findings, fault: AtomicUsize::new(0) }
+    }
+
+    /// Says what is wrong with its view from now on.
+    pub(crate) fn turn(&self, fault: Option<ViewFault>) {
+        let number = |fault| ViewFault::NAMES.iter().position(|(_, named)| *named == fault);
+        self.fault.store(fault.and_then(number).map_or(0, |at| at + 1), Ordering::Relaxed);
+    }
+
+    fn fault(&self) -> Option<&'static str> {
+        let number = self.fault.load(Ordering::Relaxed).checked_sub(1)?;
+        ViewFault::NAMES.get(number).map(|(name, _)| *name)
+    }
 }
 
 /// Where a camera stands.
@@ -41,14 +62,16 @@ pub(crate) struct CameraReport {
     pub unseen: u64,
     /// Confirmed findings.
     pub findings: u64,
+    /// What is wrong with its view, by name.
+    pub fault: Option<&'static str>,
     /// Frames that a newer one took the place of before the detector came to them.
     pub overwritten: u64,
 }
 
 /// What the detect thread has to know of a camera before its next frame. Of several only the latest counts.
 pub(crate) enum News {
-    /// It is there, with what its watch remembers.
-    Joined(Arc<CameraEntry>, WatchState),
+    /// It is there, with what its lookout remembers.
+    Joined(Arc<CameraEntry>, Remembered),
     /// Its file changed; its watch goes on.
     Changed(Arc<CameraEntry>),
     /// It is no longer watched.
@@ -119,7 +142,7 @@ impl Fleet {
         self: &Arc<Self>,
         id: &CameraId,
         entry: Arc<CameraEntry>,
-        remembered: WatchState,
+        remembered: Remembered,
     ) -> Result<()> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
@@ -185,6 +208,7 @@ impl Fleet {
                 looks: lane.looks.load(Ordering::Relaxed),
                 unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
+                fault: lane.fault(),
                 overwritten: self.arrivals.overwritten(index),
             })
         };
@@ -208,9 +232,7 @@ impl Fleet {
         if let Some(at) = lanes.iter().position(|lane| lane.id == *id) {
             return at;
         }
-        let counters = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        let (looks, unseen, findings) = counters;
-        lanes.push(Arc::new(Lane { id: id.clone(), looks, unseen, findings }));
+        lanes.push(Arc::new(Lane::new(id.clone())));
         lock(&self.streams).push(None);
         lanes.len() - 1
     }

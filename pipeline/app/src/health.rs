@@ -15,6 +15,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use calib::check::Problem;
 use ingest::CameraState;
+use logic::scene::ViewFault;
 use serde_json::{Value, json};
 
 use crate::fleet::{CameraReport, Fleet};
@@ -68,6 +69,10 @@ async fn readyz(State(told): State<Told>) -> impl IntoResponse {
                 "id": camera.id.as_str(),
                 "state": format!("{:?}", camera.state),
             })).collect::<Vec<_>>(),
+            "faulty": cameras.iter().filter_map(|camera| Some(json!({
+                "id": camera.id.as_str(),
+                "view": camera.fault?,
+            }))).collect::<Vec<_>>(),
         },
         "model": { "name": model.model.name, "sha256": model.model.sha256, "refused": model.refused },
         "configuration": {
@@ -113,6 +118,7 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
     let live =
         cameras.iter().map(|camera| (camera.id.as_str(), u64::from(camera.state == CameraState::Live)));
     family(&mut text, "shirong_camera_live", "1 while a camera's stream is live.", "gauge", live);
+    view_faults(&mut text, &cameras);
     let files: std::collections::BTreeSet<&str> = applied.refused.iter().map(|p| p.file.as_str()).collect();
     let alone = [
         (
@@ -135,6 +141,19 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// One line a camera and fault: a fault that is over must read 0, not be gone.
+fn view_faults(text: &mut String, cameras: &[CameraReport]) {
+    let name = "shirong_view_fault";
+    let help = "1 while the view of a camera cannot be judged, by what is wrong with it; its rules wait.";
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+    for camera in cameras {
+        for (fault, _) in ViewFault::NAMES {
+            let (id, is_on) = (camera.id.as_str(), u8::from(camera.fault == Some(*fault)));
+            let _ = writeln!(text, "{name}{{camera=\"{id}\",fault=\"{fault}\"}} {is_on}");
+        }
+    }
 }
 
 fn family<'c>(

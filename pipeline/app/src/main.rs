@@ -6,6 +6,7 @@
 mod arrivals;
 mod calibrate;
 mod camera_new;
+mod canvas;
 mod cases;
 mod check;
 mod demo;
@@ -22,9 +23,11 @@ mod place;
 mod platform;
 mod probe;
 mod reload;
+mod replay;
 mod run;
 mod service;
 mod sim;
+mod sight;
 mod source;
 mod stamps;
 mod swap;
@@ -73,7 +76,9 @@ enum Command {
     Cases(cases::Arguments),
     /// A table of permits, a calendar or a roster, as an office has it, into a file that Shirong keeps.
     Import(import::Arguments),
-    /// What a model is worth on labelled pictures: average precision, thresholds, plots.
+    /// The rules on a clip, faster than real time: events, and a video with what was seen drawn in.
+    Replay(replay::Arguments),
+    /// What a model is worth on labelled pictures, or the rules on clips with their truth.
     Eval(eval::Arguments),
     /// A seeded county under a virtual clock: what becomes a case, against what is true.
     Sim(sim::Arguments),
@@ -115,6 +120,7 @@ fn main() -> ExitCode {
         Command::Locate(locate) => locate::run(locate),
         Command::Cases(cases) => cases::run(cases),
         Command::Import(import) => import::run(import),
+        Command::Replay(replay) => replay::run(replay, onnxruntime),
         Command::Eval(eval) => eval::run(eval, onnxruntime),
         Command::Sim(sim) => sim::run(sim),
         Command::Models(models) => models_check::run(models, onnxruntime),

@@ -9,13 +9,14 @@ use anyhow::{Context, Result};
 use desk::{Desk, DeskConfig};
 use logic::case::Case;
 use logic::look::CameraId;
-use logic::watch::WatchState;
 use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig, Secret};
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::node::{DeskPlace, Node, hex, secret};
+use crate::sight::Remembered;
 
 /// Bytes of randomness in a token that the service makes for itself.
 const TOKEN_BYTES: usize = 32;
@@ -88,7 +89,7 @@ impl Platform {
         &self.desk_url
     }
 
-    /// What the cameras' watches remember.
+    /// What the cameras' lookouts remember.
     pub(crate) fn memory(&self) -> Memory {
         Memory { handle: self.handle(), reporter: self.reporter() }
     }
@@ -182,24 +183,59 @@ fn own_token(path: &Path) -> Result<String> {
     Ok(token)
 }
 
-/// What the cameras' watches remember, on disk.
+/// What the cameras' lookouts remember, on disk.
 pub(crate) struct Memory {
     handle: Handle,
     reporter: Arc<Reporter>,
 }
 
 impl Memory {
-    /// A camera's watch as it was when its state was last kept; nothing where it cannot be read as one. Not for
+    /// What a camera's lookout remembered when it was last kept; nothing where that cannot be read. Not for
     /// threads of the runtime.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub(crate) fn of(&self, camera: &CameraId) -> Result<WatchState> {
-        let kept = self.handle.block_on(self.reporter.load_watch(camera))?;
-        let state = kept.map(|json| serde_json::from_str(&json)).transpose();
-        Ok(state.unwrap_or_else(|error| {
-            tracing::warn!(%camera, %error, "the kept state of its watch cannot be read; dwells start anew");
-            None
-        }).unwrap_or_default())
+    pub(crate) fn of(&self, camera: &CameraId) -> Result<Remembered> {
+        let watch = self.handle.block_on(self.reporter.load_watch(camera))?;
+        let scene = self.handle.block_on(self.reporter.load_scene(camera))?;
+        Ok(Remembered {
+            watch: read(camera, watch.as_deref(), "watch; dwells start anew").unwrap_or_default(),
+            scene: read(camera, scene.as_deref(), "scene; its background is learnt anew"),
+        })
+    }
+}
+
+fn read<T: DeserializeOwned>(camera: &CameraId, kept: Option<&str>, what: &str) -> Option<T> {
+    let told = |error: serde_json::Error| tracing::warn!(%camera, %error, "cannot read the kept state of its {what}");
+    serde_json::from_str(kept?).map_err(told).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use logic::watch::WatchState;
+
+    use super::*;
+
+    /// A row as it was written before scenes were kept.
+    const OLD: &str = r#"{
+        "last_at": "2026-07-01T02:00:20.000Z",
+        "spots": [{
+            "id": {"first_at": "2026-07-01T02:00:00.000Z", "ordinal": 0}, "rule": 0, "zone": "footway",
+            "bounds": [0.4, 0.4, 0.5, 0.5], "foot": [0.45, 0.49], "foot_weight": 10000.0, "foot_sigma": 0.01,
+            "score_sum": 8.0, "hits": 3, "looks": 3, "attended_hits": 0, "watched_ms": 20000, "absent_ms": 0,
+            "misses_in_a_row": 0, "recent": [true, true, true], "confirmed": false,
+            "told_at": "2026-07-01T02:00:00.000Z"
+        }],
+        "rules": [{"kind": "litter", "standard_ref": "GB/T 47678.5-2026", "code": "06010", "ordinal": 0}]
+    }"#;
+
+    #[test]
+    fn a_row_of_an_older_program_is_read_and_a_bad_one_starts_anew() {
+        let camera = CameraId::new("corner");
+        let watch: Option<WatchState> = read(&camera, Some(OLD), "watch");
+        // Its spots were kept in another form: they are seen anew, and dedupe knows their cases.
+        assert!(watch.is_some_and(|watch| watch.is_empty()));
+        assert!(read::<WatchState>(&camera, Some("{\"tables\": 3}"), "watch").is_none());
+        assert!(read::<WatchState>(&camera, None, "watch").is_none());
     }
 }

@@ -4,7 +4,7 @@
 //! camera threads (GStreamer, one supervisor a camera)
 //!    │  frames          Arrivals: one place a camera, newest wins (overwrite, counted)
 //!    ▼
-//! detect thread         Eyes on a model session; one Watch a camera; pure logic
+//! detect thread         Eyes on a model session; one Lookout (scene, watch) a camera; pure logic
 //!    │                   between two batches: another detector, where the model thread left one
 //!    │  tasks           sync_channel(TASKS_MAX): block. From here on nothing is lost
 //!    ▼
@@ -33,9 +33,8 @@ use calib::time::Timestamp;
 use ingest::Frame;
 use logic::case::ModelRef;
 use logic::finding::Event;
-use logic::look::{CameraId, Detection, Look};
-use logic::scene::Scene;
-use logic::watch::Watch;
+use logic::look::{CameraId, Detection};
+use logic::scene::ViewFault;
 use models::{Classifier, Runtime};
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
 use tokio::sync::Notify;
@@ -46,12 +45,15 @@ use crate::fleet::{CameraReport, Fleet, Lane, News};
 use crate::node::{CameraEntry, Node};
 use crate::platform;
 use crate::reload::{Applied, Reload};
+use crate::sight::{Looked, Lookout};
 use crate::swap::{ModelReport, Swap, Watcher};
 
 /// Tasks between detection and evidence, each holding one decoded frame.
 const TASKS_MAX: usize = 16;
 /// A watch is written to disk at most so often while nothing was confirmed, milliseconds of frame time.
 const SNAPSHOT_MS_MIN: i64 = 4_000;
+/// A scene is written at most so often: it is large, and what it learns in a quarter of an hour it can learn again.
+const SCENE_MS_MIN: i64 = 900_000;
 /// In the place of a frame that cannot be read.
 const NO_PICTURE: YuvView<'static> = YuvView {
     width: 0,
@@ -79,6 +81,7 @@ struct Task {
 enum What {
     Event(Event),
     Snapshot(String),
+    Scene(String),
 }
 
 /// A running service.
@@ -284,11 +287,25 @@ impl StopBy {
 struct Seat {
     lane: Arc<Lane>,
     entry: Arc<CameraEntry>,
-    watch: Watch,
+    lookout: Lookout,
     /// Frame time at which the watch's state was last handed on.
     kept_at: Timestamp,
-    /// `false` once it has left. Its watch stays: what is on disk may be behind it when it comes back.
+    /// The same of the scene's; `None` before its first look.
+    scene_kept_at: Option<Timestamp>,
+    /// `false` once it has left. Its lookout stays: what is on disk may be behind it when it comes back.
     here: bool,
+}
+
+impl Seat {
+    /// Tells that its view has become faulty, or clear again.
+    fn turn(&self, fault: Option<ViewFault>) {
+        self.lane.turn(fault);
+        let camera = &self.lane.id;
+        match fault {
+            Some(fault) => tracing::warn!(%camera, ?fault, "its view cannot be judged; its rules wait"),
+            None => tracing::info!(%camera, "its view is clear again"),
+        }
+    }
 }
 
 /// The detect thread: frames in, tasks out.
@@ -321,15 +338,15 @@ impl Detect {
                 tracing::debug!(frames = batch.len() - frames.len(), "frames without a 4:2:0 picture");
             }
             let found = self.eyes.see(&views);
-            for ((frame, (camera, _)), detections) in frames.into_iter().zip(&views).zip(found) {
-                if self.look(*camera, frame, detections).is_err() {
+            for ((frame, (camera, view)), detections) in frames.into_iter().zip(&views).zip(found) {
+                if self.look(*camera, (frame, view), detections).is_err() {
                     return;
                 }
             }
         }
         let _ = self.hear();
         for camera in 0..self.seats.len() {
-            if self.keep(camera).is_err() {
+            if self.keep(camera).is_err() || self.keep_scene(camera).is_err() {
                 return;
             }
         }
@@ -341,12 +358,16 @@ impl Detect {
             if self.seats.len() <= camera {
                 self.seats.resize_with(camera + 1, || None);
             }
-            let own = self.seats[camera].as_ref().map(|seat| seat.watch.state().clone());
+            let before = self.seats[camera].as_ref().map(|seat| &seat.lookout);
+            // Whoever edits the file of a camera that looks elsewhere says by it that it shall look there.
+            let accepts = before.is_some_and(Lookout::has_moved) && matches!(news, News::Changed(_));
+            let own = before.map(Lookout::remembered);
             let (entry, remembered) = match news {
                 News::Joined(entry, remembered) => (entry, own.unwrap_or(remembered)),
                 News::Changed(entry) => (entry, own.unwrap_or_default()),
                 News::Left => {
                     self.keep(camera)?;
+                    self.keep_scene(camera)?;
                     if let Some(seat) = &mut self.seats[camera] {
                         seat.here = false;
                     }
@@ -355,8 +376,14 @@ impl Detect {
             };
             let lane = self.fleet.lane(camera);
             self.eyes.know(camera, &lane.id, &entry.camera);
-            let watch = Watch::resume(Arc::clone(&entry.camera), remembered);
-            self.seats[camera] = Some(Seat { lane, entry, watch, kept_at: Timestamp::default(), here: true });
+            let mut lookout = Lookout::resume(&entry, remembered);
+            if accepts {
+                lookout.accept();
+            }
+            // A fault that still is there is told again by its first look.
+            lane.turn(None);
+            let (kept_at, scene_kept_at) = (Timestamp::default(), None);
+            self.seats[camera] = Some(Seat { lane, entry, lookout, kept_at, scene_kept_at, here: true });
         }
         Ok(())
     }
@@ -365,7 +392,7 @@ impl Detect {
     fn look(
         &mut self,
         camera: CameraIndex,
-        frame: &Frame,
+        (frame, view): (&Frame, &YuvView<'_>),
         detections: Option<Vec<Detection>>,
     ) -> Result<(), ()> {
         let Some(seat) = self.seats[camera].as_mut() else {
@@ -376,11 +403,12 @@ impl Detect {
             return Ok(());
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
-        let aspect = frame.width() as f32 / frame.height().max(1) as f32;
-        let look = Look { at: frame.at, aspect, detections, scene: Scene::default() };
-        let before = seat.watch.state().is_empty();
-        let events = seat.watch.look(&look);
-        let empty = before && seat.watch.state().is_empty();
+        let before = seat.lookout.watch().is_empty();
+        let Looked { look, events, turned } = seat.lookout.look(frame.at, view, detections);
+        if let Some(fault) = turned {
+            seat.turn(fault);
+        }
+        let empty = before && seat.lookout.watch().is_empty();
         let decided =
             events.iter().any(|e| matches!(e, Event::Confirmed(_) | Event::Seen(_) | Event::Gone(_)));
         let confirmed = events.iter().filter(|event| matches!(event, Event::Confirmed(_))).count();
@@ -390,6 +418,11 @@ impl Detect {
         if decided || due {
             seat.kept_at = look.at;
         }
+        let scene_kept_at = *seat.scene_kept_at.get_or_insert(look.at);
+        let scene_due = look.at.millis_since(scene_kept_at).abs() >= SCENE_MS_MIN;
+        if scene_due {
+            seat.scene_kept_at = Some(look.at);
+        }
         let seat = self.seats[camera].as_ref();
         let detections = Arc::new(look.detections);
         for event in events {
@@ -398,7 +431,10 @@ impl Detect {
             let shot = pictured.then(|| (frame.clone(), Arc::clone(&detections)));
             self.send(camera, shot, What::Event(event))?;
         }
-        if decided || due { self.keep(camera) } else { Ok(()) }
+        if decided || due {
+            self.keep(camera)?;
+        }
+        if scene_due { self.keep_scene(camera) } else { Ok(()) }
     }
 
     fn send(
@@ -415,13 +451,25 @@ impl Detect {
     }
 
     fn keep(&self, camera: CameraIndex) -> Result<(), ()> {
+        self.keep_state(camera, |seat| serde_json::to_string(seat.lookout.watch()).map(What::Snapshot))
+    }
+
+    fn keep_scene(&self, camera: CameraIndex) -> Result<(), ()> {
+        self.keep_state(camera, |seat| serde_json::to_string(seat.lookout.scene()).map(What::Scene))
+    }
+
+    fn keep_state(
+        &self,
+        camera: CameraIndex,
+        state: impl FnOnce(&Seat) -> serde_json::Result<What>,
+    ) -> Result<(), ()> {
         let Some(seat) = &self.seats[camera] else {
             return Ok(());
         };
-        match serde_json::to_string(seat.watch.state()) {
-            Ok(json) => self.send(camera, None, What::Snapshot(json)),
+        match state(seat) {
+            Ok(what) => self.send(camera, None, what),
             Err(error) => {
-                tracing::error!(camera = %seat.lane.id, %error, "its watch cannot be written");
+                tracing::error!(camera = %seat.lane.id, %error, "its state cannot be written");
                 Ok(())
             }
         }
@@ -450,7 +498,7 @@ impl Keeper {
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %id, %fault, "goes on without its pictures");
             }
-            if !self.commit(id, &prepared) {
+            if !self.commit(id, &prepared) && !matches!(task.what, What::Scene(_)) {
                 behind.insert(task.camera);
             }
         }
@@ -484,6 +532,7 @@ fn job<'t>(id: &CameraId, task: &'t Task) -> Job<'t> {
     let camera = id.clone();
     let event = match &task.what {
         What::Snapshot(json) => return Job::Snapshot { camera, json: json.clone() },
+        What::Scene(json) => return Job::Scene { camera, json: json.clone() },
         What::Event(event) => event,
     };
     let sight = event.sight();

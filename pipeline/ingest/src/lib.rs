@@ -2,7 +2,8 @@
 //!
 //! What comes in: an RTSP address or a file, a cadence, limits in seconds ([`SourceConfig`]).
 //! What goes out: [`Frame`]s in the decoder's own YUV with a wall-clock stamp, and [`CameraState`]s,
-//! both through callbacks on GStreamer's threads. [`probe`] looks at one camera once.
+//! both through callbacks on GStreamer's threads. [`probe`] looks at one camera once. [`Clip`] reads a recording
+//! frame by frame in its own time, and [`Film`] writes one.
 //! What it never does: convert a picture to RGB, queue frames, give up on a camera, let one camera
 //! touch another, or write a password anywhere.
 //!
@@ -14,10 +15,12 @@
 
 mod beat;
 mod camera;
+mod clip;
 mod clock;
 mod config;
 mod damage;
 mod decode;
+mod film;
 mod frame;
 mod gate;
 mod knock;
@@ -27,7 +30,9 @@ mod state;
 mod stream;
 
 pub use camera::Camera;
+pub use clip::{Clip, ClipError};
 pub use config::{Cadence, Credentials, Secret, SourceConfig, SourceLocation, Transport};
+pub use film::{Film, FilmError};
 pub use frame::{Frame, Stamp};
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;

@@ -220,6 +220,11 @@ impl Stream {
             tracing::debug!("a file does not start; its bus says why");
         }
     }
+
+    /// How long a file is, where its container says.
+    pub(crate) fn length(&self) -> Option<Duration> {
+        self.pipeline.query_duration::<gst::ClockTime>().map(Duration::from)
+    }
 }
 
 impl Drop for Stream {

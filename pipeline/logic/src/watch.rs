@@ -13,7 +13,7 @@ use calib::time::Timestamp;
 
 use crate::claim::{Claim, Hours, Moment};
 use crate::cover::is_hidden;
-use crate::finding::{Event, SpotId};
+use crate::finding::{Event, Sight, SpotId};
 use crate::judge::is_anothers;
 use crate::look::Look;
 pub use crate::memory::WatchState;
@@ -86,6 +86,26 @@ impl Watch {
     /// Findings not told because their rule had told as many as it may on that day.
     pub fn capped(&self) -> u64 {
         self.capped
+    }
+
+    /// Where the spots of a view stand in the picture, for whoever must not take them for background.
+    pub fn held(&self, preset: Option<usize>) -> impl Iterator<Item = ImageBox> + '_ {
+        self.table(preset).into_iter().flat_map(|table| table.spots.iter().map(|spot| spot.bounds))
+    }
+
+    /// Every spot of a view as it stands after the latest look, and whether its finding was told.
+    pub fn spots(&self, preset: Option<usize>) -> impl Iterator<Item = (Sight, bool)> + '_ {
+        let at = self.state.last_at.unwrap_or_default();
+        self.table(preset).into_iter().flat_map(move |table| {
+            table.spots.iter().map(move |spot| {
+                let zone = self.camera.zones.get(spot.zone).map_or("", |zone| zone.id.as_str());
+                (spot.sight(at, preset, zone), spot.is_confirmed)
+            })
+        })
+    }
+
+    fn table(&self, preset: Option<usize>) -> Option<&Table> {
+        self.state.tables.get(preset.map_or(0, |preset| preset + 1))
     }
 
     /// Takes one look. Looks that are not later than the one before are passed over; one that cannot be judged, or
@@ -366,7 +386,7 @@ fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> 
     None
 }
 
-fn sight(moment: &Moment<'_>, spot: &Spot) -> crate::finding::Sight {
+fn sight(moment: &Moment<'_>, spot: &Spot) -> Sight {
     let zone = moment.camera.zones.get(spot.zone).map_or("", |zone| zone.id.as_str());
     spot.sight(moment.at, moment.preset, zone)
 }

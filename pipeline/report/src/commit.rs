@@ -34,7 +34,7 @@ pub enum Handled {
     Committed(Committed),
     /// Nothing is kept for the spot beyond its case.
     Unstaged,
-    /// The watch's state is on disk.
+    /// The watch's or the scene's state is on disk.
     Saved,
 }
 
@@ -60,6 +60,10 @@ impl Reporter {
             }
             Work::Snapshot { camera, json } => {
                 self.save_watch(camera, json).await?;
+                Ok(Handled::Saved)
+            }
+            Work::Scene { camera, json } => {
+                self.save_scene(camera, json).await?;
                 Ok(Handled::Saved)
             }
         }

@@ -94,6 +94,13 @@ pub enum Job<'a> {
         /// Its state, opaque here.
         json: String,
     },
+    /// What a camera's view normally looks like. Apart from its watch, since it is large and changes slowly.
+    Scene {
+        /// Whose.
+        camera: CameraId,
+        /// Its state, opaque here.
+        json: String,
+    },
 }
 
 /// One picture, original and masked copy.
@@ -143,6 +150,7 @@ pub(crate) enum Work {
     Seen(Box<PreparedFinding>),
     Unstage { camera: CameraId, spot: SpotId },
     Snapshot { camera: CameraId, json: String },
+    Scene { camera: CameraId, json: String },
 }
 
 impl PreparedJob {
@@ -174,6 +182,7 @@ pub fn prepare(job: Job<'_>) -> PreparedJob {
             PreparedJob { work: Work::Unstage { camera, spot }, fault: None }
         }
         Job::Snapshot { camera, json } => PreparedJob { work: Work::Snapshot { camera, json }, fault: None },
+        Job::Scene { camera, json } => PreparedJob { work: Work::Scene { camera, json }, fault: None },
     }
 }
 

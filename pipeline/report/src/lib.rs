@@ -190,6 +190,22 @@ impl Reporter {
         self.store.save_watch(camera, json, self.clock.now()).await
     }
 
+    /// The state that was kept last of a camera's scene.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load_scene(&self, camera: &CameraId) -> Result<Option<String>, ReportError> {
+        self.store.load_scene(camera).await
+    }
+
+    /// Keeps the state of a camera's scene; the same as committing a [`Job::Scene`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn save_scene(&self, camera: &CameraId, json: &str) -> Result<(), ReportError> {
+        self.store.save_scene(camera, json, self.clock.now()).await
+    }
+
     /// Makes dead rows pending and due again, and wakes the poster. Returns how many.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The store: open and closed cases, which spot belongs to which, the outbox, the state of each watch.
+//! The store: open and closed cases, which spot belongs to which, the outbox, the state of each watch and scene.
 //!
 //! In: decisions of `commit`, outcomes of the poster. Out: rows. Never: a half-done change (each is one
 //! `BEGIN IMMEDIATE` transaction) and never an answer before the disk has it (WAL, `synchronous=FULL`).
@@ -30,7 +30,7 @@ use crate::vault::{Manifest, VaultRecord};
 /// The database's name in the folder.
 const FILE: &str = "report.sqlite";
 /// Newest schema that this program knows.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 /// `shirong cases retry` may write beside the service; longer than it ever takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -89,8 +89,17 @@ const SCHEMA_2: &str = "
 ALTER TABLE outbox ADD COLUMN carried TEXT;
 PRAGMA user_version = 2;
 ";
+/// What a camera's view normally looks like, beside its watch: large, and written seldom.
+const SCHEMA_3: &str = "
+CREATE TABLE scene_state (
+  camera TEXT PRIMARY KEY,
+  snapshot TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 3;
+";
 /// From each version to the next.
-const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2];
+const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The database of one folder.
 #[derive(Debug, Clone)]
@@ -188,20 +197,33 @@ impl Store {
     /// # Errors
     /// The store's.
     pub async fn save_watch(&self, camera: &CameraId, json: &str, now: Timestamp) -> Result<(), ReportError> {
-        sqlx::query(
-            "INSERT INTO watch_state (camera, snapshot, at_ms) VALUES (?, ?, ?)
-             ON CONFLICT (camera) DO UPDATE SET snapshot = excluded.snapshot, at_ms = excluded.at_ms",
-        )
-        .bind(camera.as_str())
-        .bind(json)
-        .bind(now.as_millis())
-        .execute(&self.pool)
-        .await
-        .map_err(ReportError::store("save a watch"))?;
-        Ok(())
+        let query = "INSERT INTO watch_state (camera, snapshot, at_ms) VALUES (?, ?, ?)
+             ON CONFLICT (camera) DO UPDATE SET snapshot = excluded.snapshot, at_ms = excluded.at_ms";
+        self.save_state(query, camera, json, now).await.map_err(ReportError::store("save a watch"))
     }
 
-    /// The state that was kept last.
+    /// Keeps the state of a camera's scene.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn save_scene(&self, camera: &CameraId, json: &str, now: Timestamp) -> Result<(), ReportError> {
+        let query = "INSERT INTO scene_state (camera, snapshot, at_ms) VALUES (?, ?, ?)
+             ON CONFLICT (camera) DO UPDATE SET snapshot = excluded.snapshot, at_ms = excluded.at_ms";
+        self.save_state(query, camera, json, now).await.map_err(ReportError::store("save a scene"))
+    }
+
+    async fn save_state(
+        &self,
+        query: &'static str,
+        camera: &CameraId,
+        json: &str,
+        now: Timestamp,
+    ) -> Result<(), sqlx::Error> {
+        let query = sqlx::query(query).bind(camera.as_str()).bind(json).bind(now.as_millis());
+        query.execute(&self.pool).await.map(drop)
+    }
+
+    /// The state of a watch that was kept last.
     ///
     /// # Errors
     /// The store's.
@@ -211,6 +233,18 @@ impl Store {
             .fetch_optional(&self.pool)
             .await
             .map_err(ReportError::store("load a watch"))
+    }
+
+    /// The state of a scene that was kept last.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn load_scene(&self, camera: &CameraId) -> Result<Option<String>, ReportError> {
+        sqlx::query_scalar("SELECT snapshot FROM scene_state WHERE camera = ?")
+            .bind(camera.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(ReportError::store("load a scene"))
     }
 
     /// Every case, oldest first.

@@ -1,4 +1,5 @@
-//! `shirong eval`: what a model is worth on labelled pictures.
+//! `shirong eval`: what a model is worth on labelled pictures; with `--events`, what the rules are worth on clips
+//! (see `events`).
 //!
 //! In: a folder of pictures with labels and one model, or two to compare. Out: average precision as COCO takes
 //! it, precision and recall at the manifest's thresholds, thresholds to put there, plots and pictures. Exit
@@ -10,11 +11,12 @@ mod choose;
 mod coco;
 mod compare;
 mod dataset;
+mod events;
 mod json;
 mod look;
 mod measured;
 mod page;
-mod picture;
+pub(crate) mod picture;
 mod rows;
 mod sheet;
 mod svg;
@@ -32,6 +34,8 @@ use anyhow::{Context, Result};
 use calib::check::Problem;
 use models::{Detector, Manifest, Runtime};
 
+use crate::replay::Every;
+
 use dataset::Dataset;
 use measured::Measured;
 use rows::Rows;
@@ -48,11 +52,23 @@ const PROBLEMS_MAX: usize = 100;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Folder with images/, labels/ and data.yaml (YOLO), or images/ and annotations.json (COCO).
+    /// Folder with images/, labels/ and data.yaml (YOLO), or images/ and annotations.json (COCO). With --events:
+    /// clips, each with NAME.truth.json and NAME.toml beside it.
     dir: PathBuf,
-    /// Model: a folder with manifest.toml, the file itself, or the name of a folder in models/.
-    #[arg(long, value_name = "NAME_OR_FOLDER")]
-    model: PathBuf,
+    /// DIR holds clips: the rules are measured, not the model alone.
+    #[arg(long, conflicts_with_all = ["compare", "split", "map", "names", "limit", "threshold_for"])]
+    events: bool,
+    /// Model: a folder with manifest.toml, the file itself, or the name of a folder in models/. With --events
+    /// city-nano by default.
+    #[arg(long, value_name = "NAME_OR_FOLDER", required_unless_present = "events")]
+    model: Option<PathBuf>,
+    /// The node's file, for its grids and papers. With --events only.
+    #[arg(short, long, value_name = "FILE", requires = "events")]
+    config: Option<PathBuf>,
+    /// Which pictures are looked at: keyframes, or fps=N; by default what each camera's file says. With --events
+    /// only.
+    #[arg(long, value_name = "keyframes|fps=N", requires = "events")]
+    every: Option<Every>,
     /// A second model on the same pictures: what changed, and where for the worse.
     #[arg(long, value_name = "NAME_OR_FOLDER")]
     compare: Option<PathBuf>,
@@ -71,13 +87,13 @@ pub(crate) struct Arguments {
     /// Writes the numbers as JSON; - is stdout, which then holds nothing else.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Writes plots, contact sheets and index.html.
+    /// Writes plots, contact sheets and index.html; with --events a video of each clip, not masked.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Proposes the lowest scores that keep a precision, as the manifest's [score_min].
     #[arg(long, value_name = "precision=SHARE")]
     threshold_for: Option<Target>,
-    /// Exit code 1 where the mean AP50 is below this.
+    /// Exit code 1 where the mean AP50 is below this; with --events, where precision or recall is.
     #[arg(long, value_name = "AP50", value_parser = share)]
     min: Option<f64>,
     /// Draws the sample of the contact sheets.
@@ -176,7 +192,12 @@ impl From<models::ModelError> for Refused {
 }
 
 pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
-    match evaluate(arguments, onnxruntime).and_then(|evaluation| tell(arguments, &evaluation)) {
+    let done = if arguments.events {
+        events::run(arguments, onnxruntime)
+    } else {
+        evaluate(arguments, onnxruntime).and_then(|evaluation| tell(arguments, &evaluation))
+    };
+    match done {
         Ok(code) => return Ok(code),
         Err(Refused::Error(error)) => eprintln!("shirong: {error:#}"),
         Err(Refused::Problems(problems)) => {
@@ -191,7 +212,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
 }
 
 /// The manifest of a model given by name, folder or file.
-fn manifest(given: &Path) -> Result<Manifest, Refused> {
+pub(crate) fn manifest(given: &Path) -> Result<Manifest, Vec<Problem>> {
     let named = Path::new(MODELS).join(given);
     let place = if !given.exists() && named.is_dir() { &named } else { given };
     let problems = |error: models::ModelError| {
@@ -204,11 +225,12 @@ fn manifest(given: &Path) -> Result<Manifest, Refused> {
         };
         error.into_problems(place).into_iter().map(one).collect::<Vec<_>>()
     };
-    Ok(Manifest::load(place).map_err(problems)?)
+    Manifest::load(place).map_err(problems)
 }
 
 fn evaluate(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<Evaluation, Refused> {
-    let mut manifests = vec![manifest(&arguments.model)?];
+    let named = arguments.model.as_deref().context("--model is missing")?;
+    let mut manifests = vec![manifest(named)?];
     manifests.extend(arguments.compare.as_deref().map(manifest).transpose()?);
     let wanted = dataset::Wanted {
         folder: &arguments.dir,

@@ -17,7 +17,7 @@ const KB: f32 = 0.114;
 ///
 /// # Errors
 /// What the decoder says.
-pub(super) fn read(file: &Path) -> Result<RgbImage, String> {
+pub(crate) fn read(file: &Path) -> Result<RgbImage, String> {
     let reader = ImageReader::open(file).and_then(|reader| reader.with_guessed_format());
     let mut decoder =
         reader.map_err(|error| error.to_string())?.into_decoder().map_err(|error| error.to_string())?;
@@ -28,7 +28,7 @@ pub(super) fn read(file: &Path) -> Result<RgbImage, String> {
 }
 
 /// A picture in the decoder's own form.
-pub(super) struct I420 {
+pub(crate) struct I420 {
     width: usize,
     height: usize,
     luma: Vec<u8>,
@@ -38,7 +38,7 @@ pub(super) struct I420 {
 
 impl I420 {
     /// From RGB; chroma is the mean of its four pixels, fewer at an odd edge.
-    pub(super) fn of(rgb: &RgbImage) -> Self {
+    pub(crate) fn of(rgb: &RgbImage) -> Self {
         let (width, height) = (rgb.width() as usize, rgb.height() as usize);
         let k = RgbCoefficients::of(Matrix::Bt601, Range::Limited);
         let byte = |value: f32| (value + 0.5).clamp(0.0, 255.0) as u8;
@@ -68,7 +68,7 @@ impl I420 {
     }
 
     /// As models read it.
-    pub(super) fn view(&self) -> YuvView<'_> {
+    pub(crate) fn view(&self) -> YuvView<'_> {
         let chroma_width = self.width.div_ceil(2);
         YuvView {
             width: self.width,

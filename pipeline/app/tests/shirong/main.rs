@@ -9,4 +9,5 @@ mod journey;
 mod models;
 mod photographs;
 mod reload;
+mod replay;
 mod street;

@@ -5,6 +5,7 @@
 // Helpers of tests are tests: clippy knows only the functions marked as such.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod clips;
 mod files;
 mod probes;
 mod refusals;

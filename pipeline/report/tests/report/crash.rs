@@ -204,6 +204,11 @@ async fn snapshots_and_staged_frames_survive_and_go() {
         let job = Job::Snapshot { camera: a.clone(), json: json.into() };
         assert_eq!(reporter.handle(job).await.unwrap(), Handled::Saved);
     }
+    assert_eq!(reporter.load_scene(&a).await.unwrap(), None);
+    for json in ["[1]", "[2]"] {
+        let job = Job::Scene { camera: a.clone(), json: json.into() };
+        assert_eq!(reporter.handle(job).await.unwrap(), Handled::Saved);
+    }
     for ms in [1, 2, 3] {
         assert_eq!(
             reporter.commit(&appeared(&Frame::new(1), "a", START_MS + ms)).await.unwrap(),
@@ -213,6 +218,7 @@ async fn snapshots_and_staged_frames_survive_and_go() {
     drop(reporter);
     let reporter = reopen(&config).await;
     assert_eq!(reporter.load_watch(&a).await.unwrap().as_deref(), Some("{\"n\":2}"));
+    assert_eq!(reporter.load_scene(&a).await.unwrap().as_deref(), Some("[2]"));
     assert_eq!(reporter.staged_frames(), 3);
     let dropped = Job::Dropped { camera: a.clone(), spot: spot(START_MS + 1) };
     let gone = Job::Gone { camera: a.clone(), spot: spot(START_MS + 2) };

@@ -1,4 +1,4 @@
-//! Lines and words on a picture, for the person who checks a calibration.
+//! Lines, frames and words on a picture, for the person who checks a calibration or a rule.
 //!
 //! In: a picture, lines in its pixels, colours. Out: the same picture with them on it. Never: what the lines
 //! mean.
@@ -14,36 +14,72 @@ const WIDTH_PX_A_SCALE: u32 = 1280;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pen {
+pub(crate) struct Pen {
     /// Its colour.
-    pub(super) colour: [u8; 3],
+    pub(crate) colour: [u8; 3],
     /// Its width, pixels of a picture up to 1280 wide.
-    pub(super) width: f64,
+    pub(crate) width: f64,
     /// How much of what lies below it hides, 0 to 1.
-    pub(super) cover: f64,
+    pub(crate) cover: f64,
 }
 
 /// A picture being drawn on.
-pub(super) struct Canvas {
+pub(crate) struct Canvas {
     picture: RgbImage,
+    scale: u32,
 }
 
 impl Canvas {
-    pub(super) fn new(picture: RgbImage) -> Self {
-        Self { picture }
+    pub(crate) fn new(picture: RgbImage) -> Self {
+        let scale = picture.width().div_ceil(WIDTH_PX_A_SCALE).max(1);
+        Self { picture, scale }
     }
 
-    pub(super) fn into_picture(self) -> RgbImage {
+    /// The same with lines and letters so many times as large as on a small picture.
+    pub(crate) fn at_scale(picture: RgbImage, scale: u32) -> Self {
+        Self { picture, scale: scale.max(1) }
+    }
+
+    pub(crate) fn into_picture(self) -> RgbImage {
         self.picture
     }
 
-    fn scale(&self) -> u32 {
-        self.picture.width().div_ceil(WIDTH_PX_A_SCALE).max(1)
+    /// Pixels across and down.
+    pub(crate) fn size(&self) -> [f64; 2] {
+        [self.picture.width(), self.picture.height()].map(f64::from)
+    }
+
+    /// Pixels that words take, across and down.
+    pub(crate) fn size_of(&self, words: &str) -> [f64; 2] {
+        let glyph = f64::from(self.scale) * GLYPH_PX as f64;
+        [glyph * words.chars().count() as f64, glyph].map(|side| side + 2.0 * f64::from(self.scale))
+    }
+
+    /// A frame of straight lines, `thick` pixels of a small picture wide and inside its corners, with a dark line
+    /// around it so that it shows on any ground.
+    pub(crate) fn frame(&mut self, [from, to]: [PixelPoint; 2], thick: i64, colour: [u8; 3]) {
+        let thick = thick * i64::from(self.scale);
+        let [x0, y0, x1, y1] = [from.x, from.y, to.x, to.y].map(|v| v.round() as i64);
+        for ring in -1..=thick {
+            let is_edge = ring == -1 || ring == thick;
+            let (colour, share) = if is_edge { ([0, 0, 0], 0.5) } else { (colour, 1.0) };
+            let [x0, y0, x1, y1] = [x0 + ring, y0 + ring, x1 - ring, y1 - ring];
+            if x0 > x1 || y0 > y1 {
+                break;
+            }
+            let (right, below) = (i64::from(self.picture.width()), i64::from(self.picture.height()));
+            for x in x0.max(0)..=x1.min(right) {
+                [y0, y1].into_iter().for_each(|y| self.blend_at(x, y, colour, share));
+            }
+            for y in (y0 + 1).max(0)..=(y1 - 1).min(below) {
+                [x0, x1].into_iter().for_each(|x| self.blend_at(x, y, colour, share));
+            }
+        }
     }
 
     /// A line through all the points. Each pixel is touched once, so that joints are not darker than the rest.
-    pub(super) fn line(&mut self, points: &[PixelPoint], pen: Pen) {
-        let half = pen.width * f64::from(self.scale()) / 2.0;
+    pub(crate) fn line(&mut self, points: &[PixelPoint], pen: Pen) {
+        let half = pen.width * f64::from(self.scale) / 2.0;
         let (width, height) = (f64::from(self.picture.width()), f64::from(self.picture.height()));
         let mut shares = std::collections::BTreeMap::<(u32, u32), f64>::new();
         for ends in points.windows(2) {
@@ -52,9 +88,10 @@ impl Canvas {
                 continue;
             }
             let reach = half + 1.0;
-            let columns = ((a.x.min(b.x) - reach).max(0.0), (a.x.max(b.x) + reach).min(width));
             let rows = ((a.y.min(b.y) - reach).max(0.0), (a.y.max(b.y) + reach).min(height));
             for y in rows.0 as u32..rows.1.max(0.0) as u32 {
+                let near = columns_near(f64::from(y) + 0.5, reach, a, b);
+                let columns = (near.0.max(0.0), near.1.min(width));
                 for x in columns.0 as u32..columns.1.max(0.0) as u32 {
                     let middle = PixelPoint::new(f64::from(x) + 0.5, f64::from(y) + 0.5);
                     let share = (half + 0.5 - distance(middle, a, b)).clamp(0.0, 1.0);
@@ -71,16 +108,16 @@ impl Canvas {
     }
 
     /// A cross of two strokes around a pixel.
-    pub(super) fn cross(&mut self, at: PixelPoint, reach: f64, pen: Pen) {
-        let reach = reach * f64::from(self.scale());
+    pub(crate) fn cross(&mut self, at: PixelPoint, reach: f64, pen: Pen) {
+        let reach = reach * f64::from(self.scale);
         let end = |dx: f64, dy: f64| PixelPoint::new(at.x + dx * reach, at.y + dy * reach);
         self.line(&[end(-1.0, 0.0), end(1.0, 0.0)], pen);
         self.line(&[end(0.0, -1.0), end(0.0, 1.0)], pen);
     }
 
     /// Words on a dark ground, their upper left corner here. ASCII: the font knows no more.
-    pub(super) fn words(&mut self, at: PixelPoint, words: &str, colour: [u8; 3]) {
-        let scale = i64::from(self.scale());
+    pub(crate) fn words(&mut self, at: PixelPoint, words: &str, colour: [u8; 3]) {
+        let scale = i64::from(self.scale);
         let (left, top) = (at.x.round() as i64, at.y.round() as i64);
         let length = words.chars().count() as i64;
         for y in top - scale..top + (GLYPH_PX + 1) * scale {
@@ -121,6 +158,19 @@ impl Canvas {
     }
 }
 
+/// The columns of a row within `reach` of the stretch between two points, and a few more.
+fn columns_near(row: f64, reach: f64, a: PixelPoint, b: PixelPoint) -> (f64, f64) {
+    let rise = b.y - a.y;
+    let (low, high) = if rise.abs() < 1.0 {
+        (a.x.min(b.x), a.x.max(b.x))
+    } else {
+        let column = |row: f64| a.x + ((row - a.y) / rise).clamp(0.0, 1.0) * (b.x - a.x);
+        let (above, below) = (column(row - reach - 1.0), column(row + reach + 1.0));
+        (above.min(below), above.max(below))
+    };
+    (low - reach, high + reach)
+}
+
 /// From a point to the stretch between two others.
 fn distance(p: PixelPoint, a: PixelPoint, b: PixelPoint) -> f64 {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
@@ -133,6 +183,15 @@ fn distance(p: PixelPoint, a: PixelPoint, b: PixelPoint) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_stays_within_its_corners_and_the_picture() {
+        let mut canvas = Canvas::at_scale(RgbImage::new(20, 10), 1);
+        canvas.frame([PixelPoint::new(2.0, 2.0), PixelPoint::new(30.0, 7.0)], 1, [200, 0, 0]);
+        let picture = canvas.into_picture();
+        assert!((3..20).all(|x| picture.get_pixel(x, 2).0 == [200, 0, 0]));
+        assert!((3..20).all(|x| picture.get_pixel(x, 4).0 == [0; 3]));
+    }
 
     const PEN: Pen = Pen { colour: [255, 255, 255], width: 1.0, cover: 1.0 };
 

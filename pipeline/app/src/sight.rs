@@ -1,0 +1,135 @@
+//! One camera's lookout: what its picture says, and what its rules say of that.
+//!
+//! In: a frame's picture and the detector's boxes in it. Out: the look, the events of the rules, a change of the
+//! view's state. The service and `shirong replay` look through the same one. Never: a clock, a store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use calib::picture::YuvView;
+use calib::space::ImageBox;
+use calib::time::Timestamp;
+use logic::finding::{Event, Sight};
+use logic::look::{Detection, Look};
+use logic::scene::{SceneState, SceneWatch, Thumb, ViewFault};
+use logic::watch::{Watch, WatchState};
+
+use crate::eval::picture::{self, I420};
+use crate::node::CameraEntry;
+
+/// What a camera's lookout remembers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered {
+    /// Its spots.
+    pub watch: WatchState,
+    /// Its background; `None` where it has none yet.
+    pub scene: Option<SceneState>,
+}
+
+/// One camera's scene and watch.
+pub(crate) struct Lookout {
+    scene: SceneWatch,
+    watch: Watch,
+    fault: Option<ViewFault>,
+    /// The view of the latest look.
+    preset: Option<usize>,
+    /// Boxes of the spots, kept between looks for its allocation.
+    held: Vec<ImageBox>,
+}
+
+/// What one frame came to.
+pub(crate) struct Looked {
+    /// The frame's look.
+    pub look: Look,
+    /// What the rules say, in order.
+    pub events: Vec<Event>,
+    /// What is wrong with the view from this look on, where that has changed.
+    pub turned: Option<Option<ViewFault>>,
+}
+
+impl Lookout {
+    /// A lookout that goes on from what was kept. One without a background takes the pictures that the camera's
+    /// file names, or else its first looks.
+    pub(crate) fn resume(entry: &CameraEntry, remembered: Remembered) -> Self {
+        let Remembered { watch, scene } = remembered;
+        let camera = &entry.camera;
+        let scene = match scene {
+            Some(state) => SceneWatch::resume(Arc::clone(camera), state),
+            None => referred(entry),
+        };
+        let watch = Watch::resume(Arc::clone(camera), watch);
+        Self { scene, watch, fault: None, preset: None, held: Vec::new() }
+    }
+
+    /// A person says that the view is as it should be: what it shows now is its reference.
+    pub(crate) fn accept(&mut self) {
+        self.scene.accept();
+        self.fault = None;
+    }
+
+    /// Whether its view has left its reference.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.fault == Some(ViewFault::Moved)
+    }
+
+    /// Takes one look.
+    pub(crate) fn look(
+        &mut self,
+        at: Timestamp,
+        picture: &YuvView<'_>,
+        detections: Vec<Detection>,
+    ) -> Looked {
+        self.held.clear();
+        self.held.extend(self.watch.held(self.preset));
+        let thumb = Thumb::from_view(picture);
+        let scene = self.scene.look(at, &thumb, &detections, &self.held);
+        let turned = (scene.fault != self.fault).then_some(scene.fault);
+        (self.fault, self.preset) = (scene.fault, scene.preset);
+        let aspect = picture.width as f32 / picture.height.max(1) as f32;
+        let look = Look { at, aspect, detections, scene };
+        let events = self.watch.look(&look);
+        Looked { look, events, turned }
+    }
+
+    /// Every spot of the view as it stands, and whether its finding was told.
+    pub(crate) fn spots(&self) -> impl Iterator<Item = (Sight, bool)> + '_ {
+        self.watch.spots(self.preset)
+    }
+
+    /// What its watch remembers.
+    pub(crate) fn watch(&self) -> &WatchState {
+        self.watch.state()
+    }
+
+    /// What its scene remembers.
+    pub(crate) fn scene(&self) -> &SceneState {
+        self.scene.state()
+    }
+
+    /// All that it remembers.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered { watch: self.watch().clone(), scene: Some(self.scene().clone()) }
+    }
+}
+
+/// A scene that knows the pictures which the camera's file names.
+fn referred(entry: &CameraEntry) -> SceneWatch {
+    let camera = &entry.camera;
+    let mut scene = SceneWatch::new(Arc::clone(camera));
+    let of_presets = camera.presets.iter().enumerate().map(|(at, preset)| (Some(at), &preset.reference));
+    for (preset, path) in of_presets.chain([(None, &camera.scene.reference)]) {
+        let Some(path) = path.as_deref().map(|path| entry.folder.join(path)) else { continue };
+        match reference(&path) {
+            Ok(thumb) => scene.set_reference(preset, &thumb),
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, error, "is no reference picture; the first good looks stand in for it");
+            }
+        }
+    }
+    scene
+}
+
+fn reference(path: &Path) -> Result<Thumb, String> {
+    picture::read(path).map(|rgb| Thumb::from_view(&I420::of(&rgb).view()))
+}
