@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use ::sim::{Config, Day, KindScore, Score};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use ::sim::{Config, Day, KindScore, Score};
 
 /// Between two lines of progress where no terminal shows a bar.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
