@@ -71,7 +71,7 @@ pub(crate) struct CameraReport {
 /// What the detect thread has to know of a camera before its next frame. Of several only the latest counts.
 pub(crate) enum News {
     /// It is there, with what its lookout remembers.
-    Joined(Arc<CameraEntry>, Remembered),
+    Joined(Arc<CameraEntry>, Box<Remembered>),
     /// Its file changed; its watch goes on.
     Changed(Arc<CameraEntry>),
     /// It is no longer watched.
@@ -146,7 +146,7 @@ impl Fleet {
     ) -> Result<()> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
-        self.tell(camera, News::Joined(Arc::clone(&entry), remembered));
+        self.tell(camera, News::Joined(Arc::clone(&entry), Box::new(remembered)));
         let stream = self.start(camera, config, entry)?;
         lock(&self.streams)[camera] = Some(stream);
         Ok(())

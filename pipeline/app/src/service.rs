@@ -363,7 +363,7 @@ impl Detect {
             let accepts = before.is_some_and(Lookout::has_moved) && matches!(news, News::Changed(_));
             let own = before.map(Lookout::remembered);
             let (entry, remembered) = match news {
-                News::Joined(entry, remembered) => (entry, own.unwrap_or(remembered)),
+                News::Joined(entry, remembered) => (entry, own.unwrap_or(*remembered)),
                 News::Changed(entry) => (entry, own.unwrap_or_default()),
                 News::Left => {
                     self.keep(camera)?;

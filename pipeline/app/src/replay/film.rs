@@ -56,7 +56,7 @@ impl Drawn {
     pub(crate) fn begin(path: &Path, step: &Step<'_>) -> Result<Self> {
         let enlarged = HEIGHT_PX_MIN.div_ceil(step.frame.height().max(1));
         // The encoder wants even sides.
-        let size = (step.frame.width() * enlarged & !1, step.frame.height() * enlarged & !1);
+        let size = ((step.frame.width() * enlarged) & !1, (step.frame.height() * enlarged) & !1);
         let film = Film::create(path, size.0, size.1)?;
         Ok(Self { film, size, waiting: None, shown: LAST, first: step.frame.pts, cases: 0 })
     }
