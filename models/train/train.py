@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Labelled pictures in, an ONNX model with manifest and card out. See README.md beside this file."""
 import argparse
+import json
 import pathlib
 import tempfile
 
@@ -30,15 +31,16 @@ def run(what, arguments, workers):
     out = arguments.out.resolve()
     tuned, calibration = teach.train(what, out, threads=arguments.threads, workers=workers, minutes=arguments.minutes)
     network = teach.mixed(what, tuned)
+    steps = json.loads((out / "final.json").read_text())["steps"]
     for name in (what.name, what.name + "-int8"):
         (out / name).mkdir(exist_ok=True)
     weights = out / what.name / f"{what.name}.onnx"
     export.write_onnx(network, what.side, weights)
     licences = [HERE.parent / "yolox-nano-coco" / "LICENSE-YOLOX.txt", HERE / "NOTICE"]
-    export.write_folder(what, out / what.name, what.name, weights, licences)
+    export.write_folder(what, out / what.name, what.name, weights, licences, steps)
     int8 = out / f"{what.name}-int8" / f"{what.name}-int8.onnx"
     export.write_int8(weights, int8, calibration, what.side, what.float_until)
-    export.write_folder(what, out / f"{what.name}-int8", f"{what.name}-int8", int8, licences)
+    export.write_folder(what, out / f"{what.name}-int8", f"{what.name}-int8", int8, licences, steps)
     print(f"{out / what.name}: shirong models check it, then shirong eval {out / 'held_out'}/NAME --model it")
 
 

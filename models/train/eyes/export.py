@@ -68,7 +68,7 @@ def write_int8(source, target, pictures, side, float_until):
     prepared.unlink()
 
 
-def write_folder(recipe, folder, name, weights, licences):
+def write_folder(recipe, folder, name, weights, licences, steps):
     """Manifest and card beside the weights. Thresholds start at one value for all: `shirong eval --threshold-for` proposes
     those that are worth writing."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ labels = [
 [licence]
 spdx = "Apache-2.0"
 file = "{licences[0].name}"
-source = "YOLOX-{recipe.size} (Megvii), fine-tuned by models/train; CARD.md"
+source = "{origin(recipe)} (Megvii), fine-tuned by models/train; CARD.md"
 
 [input]
 name = "images"
@@ -116,16 +116,20 @@ strides = {strides}
 [score_min]
 default = 0.4
 ''')
-    (folder / "CARD.md").write_text(card(recipe, name, sha256))
+    (folder / "CARD.md").write_text(card(recipe, name, sha256, steps))
 
 
-def card(recipe, name, sha256):
+def origin(recipe):
+    return "YOLOX-nano, its channels doubled" if recipe.size == "wide" else f"YOLOX-{recipe.size}"
+
+
+def card(recipe, name, sha256, steps):
     sources = "\n".join(f"- {s.name}: {s.licence}" for s in recipe.sources)
     sprites = "\n- renders of our own: `models/train/renders`" if recipe.sprites else ""
     return f"""# {name}
 
-YOLOX-{recipe.size} at {recipe.side} px, fine-tuned from Megvii's COCO weights (Apache-2.0) by `models/train`, seed {recipe.seed},
-{recipe.steps} steps of {recipe.batch} pictures. Weights sha256 `{sha256}`.
+{origin(recipe)} at {recipe.side} px, fine-tuned from Megvii's COCO weights (Apache-2.0) by `models/train`, seed {recipe.seed},
+{steps} steps of {recipe.batch} pictures. Weights sha256 `{sha256}`.
 
 ## Learned from
 {sources}{sprites}

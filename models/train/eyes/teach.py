@@ -4,6 +4,7 @@ In: a checked recipe. Out in the run's folder: `held_out/NAME/` for `shirong eva
 end. A run that was cut off goes on from `last.pt`.
 """
 import copy
+import hashlib
 import json
 import math
 import sys
@@ -55,12 +56,17 @@ def prepare(recipe, out, original, limit=None):
 def kept_split(path, pictures, make):
     """The split that was written there, or a new one that is. It outlives the run: pictures that one machine held out must
     not be learned from on another, whose arithmetic may group them otherwise."""
+    stems = [p.path.stem for p in pictures]
     if path.exists():
-        held = set(json.loads(path.read_text()))
-        return [p for p in pictures if p.path.stem not in held], [p for p in pictures if p.path.stem in held]
-    train, held = make()
-    path.write_text(json.dumps(sorted(p.path.stem for p in held)))
-    return train, held
+        kept = json.loads(path.read_text())
+        if sorted(stems) != sorted(kept["learn"] + kept["held_out"]):
+            raise SystemExit(f"{path}: the source holds other pictures than those split there, and a new one may be of a place that is held out; "
+                             "name another --out, or take the file away and train anew")
+        held = set(kept["held_out"])
+    else:
+        held = {p.path.stem for p in make()[1]}
+        path.write_text(json.dumps({"learn": sorted(set(stems) - held), "held_out": sorted(held)}))
+    return [p for p in pictures if p.path.stem not in held], [p for p in pictures if p.path.stem in held]
 
 
 def in_classes(labelled, source, recipe, original):
@@ -141,6 +147,9 @@ def train(recipe, out, limit=None, threads=2, workers=1, minutes=None):
     original = load_folded(recipe.original, 80, SIZES["nano" if recipe.size == "wide" else recipe.size])
     pools, shares = prepare(recipe, out, original, limit)
     plain = [picture for name in sorted(pools) for picture, _ in pools[name][::max(len(pools[name]) // CALIBRATION_PICTURES, 1)]]
+    told = out / "final.json"
+    if (out / "final.pt").exists() and json.loads(told.read_text())["recipe"] != fingerprint(recipe):
+        raise SystemExit(f"{out}: holds the weights of another recipe; name another --out")
     if not (out / "final.pt").exists():
         sprites = read_sprites(recipe.sprites, recipe.classes) if recipe.sprites else []
         print(f"sprites: {len(sprites)}", flush=True)
@@ -167,7 +176,7 @@ def teach(recipe, out, student, original, data, device, workers, minutes=None):
     optimiser = torch.optim.AdamW(
         [{"params": [p for p in learning if p.ndim > 1], "weight_decay": 0.02},
          {"params": [p for p in learning if p.ndim <= 1], "weight_decay": 0.0}], lr=recipe.rate, betas=(0.9, 0.99), fused=True)
-    first = resume(out, student, average, optimiser)
+    first, spent = resume(out, student, average, optimiser)
     done = torch.multiprocessing.get_context().Value("d", 0.0)
     loader = torch.utils.data.DataLoader(
         Batches(recipe, *data, first, done, REFINE_FROM), batch_size=None, num_workers=workers,
@@ -176,7 +185,7 @@ def teach(recipe, out, student, original, data, device, workers, minutes=None):
     student.train()
     original.eval()
     pairs = [(a, b) for a, b in zip(average.state_dict().values(), student.state_dict().values()) if a.dtype.is_floating_point]
-    saved, told, sums, started = time.monotonic(), first, {}, time.monotonic()
+    saved, told, sums, started = time.monotonic(), first, {}, time.monotonic() - spent
     for step, (pictures, truths) in enumerate(loader, first):
         share = max(step / recipe.steps, (time.monotonic() - started) / (60 * minutes) if minutes else 0)
         if share >= 1:
@@ -210,13 +219,20 @@ def teach(recipe, out, student, original, data, device, workers, minutes=None):
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value
         if step + 1 - told == 50 or step + 1 == recipe.steps:
-            tell(step + 1, recipe, sums, step + 1 - told, time.monotonic() - started, first, minutes)
+            tell(step + 1, recipe, sums, step + 1 - told, time.monotonic() - started - spent, first, minutes)
             told, sums = step + 1, {}
         if time.monotonic() - saved > SAVE_SECS:
-            save(out / "last.pt", step + 1, student, average, optimiser)
+            save(out / "last.pt", step + 1, time.monotonic() - started, student, average, optimiser)
             saved = time.monotonic()
-    (out / "steps.json").write_text(json.dumps({"steps": step, "pictures": (step - first) * recipe.batch}))
+    (out / "final.json").write_text(json.dumps({"steps": step, "recipe": fingerprint(recipe)}))
     torch.save(folded(average).cpu().state_dict(), out / "final.pt")
+
+
+def fingerprint(recipe):
+    """What a recipe says, but for where its files lie and how long it runs."""
+    says = {k: v for k, v in vars(recipe).items() if k not in ("original", "sources", "sprites", "backgrounds", "steps")}
+    says["sources"] = [(s.name, s.labels, s.share) for s in recipe.sources]
+    return hashlib.sha256(json.dumps(says, sort_keys=True).encode()).hexdigest()
 
 
 def tell(step, recipe, sums, count, secs, first, minutes):
@@ -226,8 +242,8 @@ def tell(step, recipe, sums, count, secs, first, minutes):
     print(f"{step}/{recipe.steps} {mean} · {each / recipe.batch * 1e3:.1f} ms a picture, {left:.0f} min to go", flush=True)
 
 
-def save(path, step, student, average, optimiser):
-    state = {"step": step, "student": student.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
+def save(path, step, spent, student, average, optimiser):
+    state = {"step": step, "spent": spent, "student": student.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict()}
     torch.save(state, path.with_suffix(".tmp"))
     path.with_suffix(".tmp").replace(path)
 
@@ -235,13 +251,13 @@ def save(path, step, student, average, optimiser):
 def resume(out, student, average, optimiser):
     path = out / "last.pt"
     if not path.exists():
-        return 0
+        return 0, 0.0
     state = torch.load(path, weights_only=True)
     student.load_state_dict(state["student"])
     average.load_state_dict(state["average"])
     optimiser.load_state_dict(state["optimiser"])
     print(f"goes on from step {state['step']} of {path}", file=sys.stderr)
-    return state["step"]
+    return state["step"], state["spent"]
 
 
 def mixed(recipe, tuned):
