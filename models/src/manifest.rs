@@ -85,6 +85,10 @@ pub struct Label {
     pub class: Option<Class>,
     /// Lowest score at which a box of this label is kept.
     pub score_min: f32,
+    /// The file's `score_min`: from here on a box counts by itself.
+    pub sure_min: f32,
+    /// The file's `faint_min`: from here on a box counts where something else speaks for it.
+    pub faint_min: f32,
 }
 
 /// A picture with what the model is to find in it.
@@ -213,6 +217,17 @@ impl Manifest {
     /// Overlap above which the weaker of two boxes of one class is dropped; 1 where none is.
     pub fn nms_iou(&self) -> f32 {
         self.nms_iou.unwrap_or(1.0)
+    }
+
+    /// Score from which a box of `class` counts by itself, or `None` where the model does not report it.
+    pub fn sure_min(&self, class: Class) -> Option<f32> {
+        self.labels.iter().find(|label| label.class == Some(class)).map(|label| label.sure_min)
+    }
+
+    /// The same model with its faint boxes kept, for whoever knows what else speaks for them.
+    pub fn with_faint(mut self) -> Self {
+        self.labels.iter_mut().for_each(|label| label.score_min = label.faint_min);
+        self
     }
 
     /// The same model with one lowest score for all labels, for measuring it down to where nothing is left.

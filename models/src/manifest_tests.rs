@@ -58,6 +58,17 @@ fn a_label_without_a_class_is_dropped_and_a_class_may_have_its_own_score() {
 }
 
 #[test]
+fn faint_boxes_come_out_for_whoever_asks_and_count_for_nobody_else() {
+    let manifest = Manifest::load(&city_nano()).unwrap();
+    let sure = manifest.sure_min(Class::Garbage).unwrap();
+    assert_eq!(manifest.score_min(Class::Garbage), Some(sure), "measured where it counts by itself");
+    let faint = manifest.with_faint();
+    assert!(faint.score_min(Class::Garbage).unwrap() < sure);
+    assert_eq!(faint.sure_min(Class::Garbage), Some(sure));
+    assert_eq!(faint.score_min(Class::Person), faint.sure_min(Class::Person), "as faint as it gets already");
+}
+
+#[test]
 fn each_fault_has_its_key_and_mend() {
     let faults = [
         ("family = \"yolox_grid\"", "family = \"yolo11\"", "family", "yolox_grid"),
@@ -100,6 +111,8 @@ fn each_fault_has_its_key_and_mend() {
         ("table = \"table\"", "dinner_table = \"table\"", "classes.dinner_table", "a label of the model"),
         ("default = 0.4", "default = 0.4\nbag = 0.3", "score_min.bag", "a class of [classes]"),
         ("default = 0.4", "stall = 0.4", "score_min.default", "0.4"),
+        ("[faint_min]", "[faint_min]\nbag = 0.2", "faint_min.bag", "a class of [classes]"),
+        ("[faint_min]", "[faint_min]\ngarbage = 0.5", "faint_min.garbage", "take it out"),
         ("default = 0.4", "default = 0.0", "score_min.default", "above 0"),
     ];
     for (from, to, key, mend) in faults {

@@ -9,7 +9,13 @@ use crate::testing::city_nano;
 pub(crate) fn manifest(labels: usize) -> Manifest {
     let mut manifest = Manifest::load(&city_nano()).unwrap();
     (manifest.input.width, manifest.input.height, manifest.area_max) = (96, 64, 0.9);
-    let label = |class: &Class| Label { text: class.name().to_owned(), class: Some(*class), score_min: 0.5 };
+    let label = |class: &Class| Label {
+        text: class.name().to_owned(),
+        class: Some(*class),
+        score_min: 0.5,
+        sure_min: 0.5,
+        faint_min: 0.5,
+    };
     manifest.labels = Class::ALL[..labels].iter().map(label).collect();
     manifest
 }

@@ -32,7 +32,7 @@ pub(super) fn checked(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<
         faults.add("input.sizes", "is read with family = \"detr\" only".to_owned(), mend);
     }
     let input = check_input(raw.input, faults);
-    let labels = check_labels(raw.labels, &raw.classes, &raw.score_min, faults);
+    let labels = check_labels(raw.labels, &raw.classes, [&raw.score_min, &raw.faint_min], faults);
     let unread = raw.output.unread.clone();
     // A family that is not known has no outputs, a size out of range no cells.
     let output = family
@@ -164,7 +164,7 @@ pub(super) fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Inpu
 fn check_labels(
     labels: Vec<String>,
     classes: &BTreeMap<String, String>,
-    score_min: &BTreeMap<String, f32>,
+    [score_min, faint_min]: [&BTreeMap<String, f32>; 2],
     faults: &mut Faults<'_>,
 ) -> Vec<Label> {
     check_columns(&labels, faults);
@@ -183,25 +183,40 @@ fn check_labels(
     if classes.is_empty() {
         faults.add("classes", "is empty".to_owned(), "map at least one label to a class");
     }
-    for (class, &value) in score_min {
-        let key = format!("score_min.{class}");
-        faults.share(&key, value);
-        if class != "default" && !classes.values().any(|mapped| mapped == class) {
-            faults.add(
-                &key,
-                "is a class that no label maps to".to_owned(),
-                "write a class of [classes], or default",
-            );
+    for (table, scores) in [("score_min", score_min), ("faint_min", faint_min)] {
+        for (class, &value) in scores {
+            let key = format!("{table}.{class}");
+            faults.share(&key, value);
+            if class != "default" && !classes.values().any(|mapped| mapped == class) {
+                faults.add(
+                    &key,
+                    "is a class that no label maps to".to_owned(),
+                    "write a class of [classes], or default",
+                );
+            }
         }
     }
     let Some(&score_min_default) = score_min.get("default") else {
         faults.add("score_min.default", "is missing".to_owned(), "write it, e.g. 0.4");
         return Vec::new();
     };
+    for (class, &faint) in faint_min {
+        let sure = score_min.get(class).copied().unwrap_or(score_min_default);
+        if class != "default" && faint > sure {
+            faults.add(
+                &format!("faint_min.{class}"),
+                format!("is over its score_min of {sure}"),
+                "write less than that, or take it out",
+            );
+        }
+    }
     let checked = |text: String| {
         let class = classes.get(&text).and_then(|name| Class::from_name(name));
-        let own = class.and_then(|class| score_min.get(class.name()));
-        Label { class, score_min: own.copied().unwrap_or(score_min_default), text }
+        let own = |table: &BTreeMap<String, f32>| class.and_then(|class| table.get(class.name())).copied();
+        let sure_min = own(score_min).unwrap_or(score_min_default);
+        let faint_min =
+            own(faint_min).or(faint_min.get("default").copied()).unwrap_or(sure_min).min(sure_min);
+        Label { class, score_min: sure_min, sure_min, faint_min, text }
     };
     labels.into_iter().map(checked).collect()
 }

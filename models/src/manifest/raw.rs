@@ -26,6 +26,8 @@ pub(super) struct Raw {
     pub(super) output: RawOutput,
     pub(super) classes: BTreeMap<String, String>,
     pub(super) score_min: BTreeMap<String, f32>,
+    #[serde(default)]
+    pub(super) faint_min: BTreeMap<String, f32>,
     pub(super) golden: Option<RawGolden>,
 }
 

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 
 use calib::camera::Camera;
 use calib::check::Problem;
+use calib::class::Class;
 use calib::picture::YuvView;
 use calib::space::ImageBox;
 use logic::case::ModelRef;
 use logic::look::{CameraId, Detection};
 use models::tiles::{self, Part, Plan, Region, WINDOWS_MAX, Window};
-use models::{Classifier, Detector};
+use models::{Classifier, Detector, Manifest};
 
 use crate::arrivals::CameraIndex;
 
@@ -30,10 +31,26 @@ pub(crate) struct Eyes {
     second: Option<Second>,
     /// The detector alone: it is what evidence names.
     model: Arc<ModelRef>,
+    sure: Sure,
     /// By number; a camera that has left keeps its place.
     cameras: Vec<Option<(CameraId, Arc<Camera>)>>,
     /// One place a camera: the size of its pictures and the windows over them.
     planned: Vec<Option<([usize; 2], Vec<Window>)>>,
+}
+
+/// Scores from which a model's boxes count by themselves, by class. Fainter ones wait for what else speaks for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Sure([f32; Class::ALL.len()]);
+
+impl Sure {
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self(std::array::from_fn(|at| manifest.sure_min(Class::ALL[at]).unwrap_or(1.0)))
+    }
+
+    /// Whether a box counts by itself.
+    pub(crate) fn is_met(&self, seen: &Detection) -> bool {
+        seen.score >= self.0[seen.class as usize]
+    }
 }
 
 /// Where one picture and its windows lie among the views of a batch.
@@ -47,7 +64,8 @@ impl Eyes {
     pub(crate) fn new(detector: Detector, second: Option<Classifier>) -> Self {
         let model = Arc::new(model_ref(&detector));
         let second = second.map(Second::new);
-        Self { model, detector, second, cameras: Vec::new(), planned: Vec::new() }
+        let sure = Sure::of(detector.manifest());
+        Self { model, sure, detector, second, cameras: Vec::new(), planned: Vec::new() }
     }
 
     /// What a camera's file says from now on.
@@ -65,9 +83,15 @@ impl Eyes {
         &self.model
     }
 
+    /// What of its boxes counts by itself.
+    pub(crate) fn sure(&self) -> &Sure {
+        &self.sure
+    }
+
     /// Looks with another model from now on.
     pub(crate) fn exchange(&mut self, detector: Detector) {
         self.model = Arc::new(model_ref(&detector));
+        self.sure = Sure::of(detector.manifest());
         self.detector = detector;
         // Another model may have another size, which the windows follow.
         self.planned.fill(None);

@@ -404,7 +404,7 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
-        let Looked { look, events, turned } = seat.lookout.look(frame.at, view, detections);
+        let Looked { look, events, turned } = seat.lookout.look(frame.at, view, detections, self.eyes.sure());
         if let Some(fault) = turned {
             seat.turn(fault);
         }

@@ -11,11 +11,15 @@ use calib::space::ImageBox;
 use calib::time::Timestamp;
 use logic::finding::{Event, Sight};
 use logic::look::{Detection, Look};
-use logic::scene::{SceneState, SceneWatch, Thumb, ViewFault};
+use logic::scene::{ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
 use logic::watch::{Watch, WatchState};
 
 use crate::eval::picture::{self, I420};
+use crate::eyes::Sure;
 use crate::node::CameraEntry;
+
+/// Share of the smaller of a box and a proposal that both must show.
+const NEWS_SHARE_MIN: f32 = 0.5;
 
 /// What a camera's lookout remembers.
 #[derive(Debug, Clone, Default)]
@@ -72,17 +76,19 @@ impl Lookout {
         self.fault == Some(ViewFault::Moved)
     }
 
-    /// Takes one look.
+    /// Takes one look. Faint boxes count only where the background says that something new stands.
     pub(crate) fn look(
         &mut self,
         at: Timestamp,
         picture: &YuvView<'_>,
-        detections: Vec<Detection>,
+        mut detections: Vec<Detection>,
+        sure: &Sure,
     ) -> Looked {
         self.held.clear();
         self.held.extend(self.watch.held(self.preset));
         let thumb = Thumb::from_view(picture);
         let scene = self.scene.look(at, &thumb, &detections, &self.held);
+        detections.retain(|seen| sure.is_met(seen) || shows_news(&scene, &seen.bounds));
         let turned = (scene.fault != self.fault).then_some(scene.fault);
         (self.fault, self.preset) = (scene.fault, scene.preset);
         let aspect = picture.width as f32 / picture.height.max(1) as f32;
@@ -110,6 +116,16 @@ impl Lookout {
     pub(crate) fn remembered(&self) -> Remembered {
         Remembered { watch: self.watch().clone(), scene: Some(self.scene().clone()) }
     }
+}
+
+/// Whether a box shows something new that stands there.
+fn shows_news(scene: &Scene, bounds: &ImageBox) -> bool {
+    scene.proposals.iter().any(|proposal| {
+        let smaller = proposal.bounds.area().min(bounds.area());
+        proposal.kind == ProposalKind::Appeared
+            && smaller > 0.0
+            && proposal.bounds.intersection(bounds) >= NEWS_SHARE_MIN * smaller
+    })
 }
 
 /// A scene that knows the pictures which the camera's file names.

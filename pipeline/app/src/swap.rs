@@ -133,7 +133,7 @@ impl Watcher {
         let mut polled = Polled::default();
         polled.act_on(stamps_of(manifest));
         let good = Manifest::load(manifest)?;
-        let detector = Detector::open(&runtime, good.clone(), threads)?;
+        let detector = Detector::open(&runtime, good.clone().with_faint(), threads)?;
         let swap = Arc::new(Swap::new(&detector));
         let manifest = manifest.to_owned();
         Ok((Self { manifest, runtime, threads, swap, good, polled }, detector))
@@ -188,7 +188,7 @@ impl Watcher {
     fn opened(&self) -> Result<(Manifest, Detector), Vec<Problem>> {
         let open = || {
             let manifest = Manifest::load(&self.manifest)?;
-            let detector = Detector::open(&self.runtime, manifest.clone(), self.threads)?;
+            let detector = Detector::open(&self.runtime, manifest.clone().with_faint(), self.threads)?;
             Ok((manifest, detector))
         };
         // A bug that a new model brings to light must not end a service that the old one serves well.

@@ -96,7 +96,7 @@ impl Player {
     ) -> Result<Self> {
         let runtime = Runtime::load(onnxruntime)?;
         let second = second.map(|second| Classifier::open(&runtime, second, threads)).transpose()?;
-        Ok(Self { eyes: Eyes::new(Detector::open(&runtime, manifest, threads)?, second) })
+        Ok(Self { eyes: Eyes::new(Detector::open(&runtime, manifest.with_faint(), threads)?, second) })
     }
 
     /// The model's name.
@@ -126,7 +126,7 @@ impl Player {
                 played.unseen += 1;
                 continue;
             };
-            let mut looked = lookout.look(frame.at, &view, detections);
+            let mut looked = lookout.look(frame.at, &view, detections, self.eyes.sure());
             let told: Vec<Told> =
                 looked.events.drain(..).map(|event| cases.told(id, entry, &event)).collect();
             played.looks += 1;
