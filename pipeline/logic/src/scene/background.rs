@@ -125,8 +125,8 @@ pub(super) struct Bench {
     pub(super) recent: Contrast,
     /// Energy that noise alone puts between two looks.
     pub(super) noise: f32,
-    /// The same, whatever it comes from.
-    pub(super) noise_seen: f32,
+    /// The same, whatever it comes from; `None` where no look before this one is remembered.
+    pub(super) noise_seen: Option<f32>,
     values: Vec<f32>,
 }
 
@@ -140,15 +140,16 @@ impl Bench {
         hidden: &[bool],
     ) {
         self.normal.measure(grid, levels, &background.level);
-        let recent =
-            if background.recent.len() == levels.len() { &background.recent } else { &background.level };
+        let has_recent = background.recent.len() == levels.len();
+        let recent = if has_recent { &background.recent } else { &background.level };
         self.recent.measure(grid, levels, recent);
         self.values.clear();
         let open = self.recent.apart.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
         self.values.extend(open.map(|(&apart, _)| apart));
-        self.noise_seen = quantile(&mut self.values, 0.3);
+        let apart = quantile(&mut self.values, 0.3);
+        self.noise_seen = has_recent.then_some(apart);
         // A view that is another one altogether is not noise.
-        self.noise = self.noise_seen.min((2.0 * normal_noise).max(NOISE_MIN));
+        self.noise = apart.min((2.0 * normal_noise).max(NOISE_MIN));
     }
 }
 

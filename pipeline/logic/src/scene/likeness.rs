@@ -96,7 +96,7 @@ impl Judge {
             coarse: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), SHARPEST),
             contrast: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), TYPICAL),
             is_away: false,
-            is_streaked: bench.noise_seen > STREAKED_MIN && bench.noise_seen > STREAKED * normal_noise,
+            is_streaked: is_streaked(bench, normal_noise),
         };
         let mut votes = None;
         if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
@@ -138,6 +138,13 @@ impl Judge {
             }
         }
     }
+}
+
+/// Whether noise is far over what it normally is. Without a look before this one, as after a start, or without a
+/// normal to compare with, nothing is.
+fn is_streaked(bench: &Bench, normal_noise: f32) -> bool {
+    let seen = bench.noise_seen.filter(|_| normal_noise > 0.0);
+    seen.is_some_and(|seen| seen > STREAKED_MIN && seen > STREAKED * normal_noise)
 }
 
 /// A view is elsewhere where its patches agree on another place, or where hardly any is found although the

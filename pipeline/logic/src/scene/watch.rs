@@ -75,7 +75,7 @@ pub struct SceneState {
 struct View {
     preset: Option<String>,
     light: Light,
-    /// Energy that noise normally puts between two looks.
+    /// Energy that noise normally puts between two looks; 0 until two were seen.
     noise: f32,
     background: Background,
 }
@@ -396,7 +396,10 @@ impl SceneWatch {
         }
         let seen = Seen { at, gap_ms, levels, marks };
         view.background.look(&seen, bench, &self.limits);
-        view.noise += (bench.noise_seen - view.noise) / if view.background.looks < 32 { 4.0 } else { 32.0 };
+        if let Some(seen) = bench.noise_seen {
+            let looks = if view.background.looks < 32 { 4.0 } else { 32.0 };
+            view.noise = if view.noise > 0.0 { view.noise + (seen - view.noise) / looks } else { seen };
+        }
         take_relight(grid, &mut view.background, &seen);
         view.background.absorb(self.limits.absorb_ms, &marks.held);
         let mut proposals = regions.judge(grid, &mut view.background, &seen, self.limits.still_ms);
