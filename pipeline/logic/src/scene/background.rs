@@ -267,6 +267,18 @@ impl Background {
         }
     }
 
+    /// Remembers a look that nothing is learnt from as the one last seen.
+    pub(super) fn glance(&mut self, levels: &[u8], hidden: &[bool]) {
+        if self.recent.len() != levels.len() {
+            self.recent.clear();
+            self.recent.extend_from_slice(levels);
+            return;
+        }
+        for (tile, _) in hidden.iter().enumerate().filter(|(_, hidden)| !**hidden) {
+            self.remember(tile, levels, false);
+        }
+    }
+
     /// What passes before a thing that stands does not take its place in memory.
     fn remember(&mut self, tile: usize, levels: &[u8], is_steady: bool) {
         let stands = self.tiles[tile].evidence >= EVIDENCE_ON;

@@ -45,6 +45,10 @@ const MOVER_MARGIN: f32 = 1.5;
 const BRIGHT_MS: i64 = 600_000;
 /// Median luma of a bright look.
 const BRIGHT_MEDIAN_MIN: u8 = 60;
+/// A veil watched for so long, milliseconds, is no weather: the view has become so, and is learnt as it is.
+const VEILED_MS_MAX: i64 = 86_400_000;
+/// How fast the normal noise follows under a veil, milliseconds: no rain of an afternoon becomes normal.
+const VEILED_NOISE_MS: f32 = 86_400_000.0;
 
 /// A camera's scene, and what it needs for one look.
 #[derive(Debug)]
@@ -77,6 +81,9 @@ struct View {
     light: Light,
     /// Energy that noise normally puts between two looks; 0 until two were seen.
     noise: f32,
+    /// How long it has been watched through the veil that is on it, milliseconds.
+    #[serde(default)]
+    veiled_ms: i64,
     background: Background,
 }
 
@@ -156,6 +163,7 @@ impl SceneWatch {
             preset: name,
             light: if night { Light::Night } else { Light::Day },
             noise: 0.0,
+            veiled_ms: 0,
             background: Background::from_levels(&self.desk.grid, &levels),
         });
     }
@@ -214,7 +222,7 @@ impl SceneWatch {
             self.desk.bright_at = Some(at);
         }
         let still_ms = self.limits.still_ms;
-        let proposals = if is_clear && !is_veiled {
+        let proposals = if is_clear && self.learns(index, is_veiled, gap_ms) {
             self.take(index, at, gap_ms)
         } else if fault.is_none() {
             self.desk.regions.standing(&self.desk.grid, &self.state.views[index].background, at, still_ms)
@@ -302,7 +310,7 @@ impl SceneWatch {
     fn view_of(&mut self, preset: Option<String>, light: Light) -> usize {
         self.position(&preset, light).unwrap_or_else(|| {
             let background = Background::empty(&self.desk.grid, self.desk.levels.len());
-            self.state.views.push(View { preset, light, noise: 0.0, background });
+            self.state.views.push(View { preset, light, noise: 0.0, veiled_ms: 0, background });
             self.state.views.len() - 1
         })
     }
@@ -385,6 +393,23 @@ impl SceneWatch {
         );
         *shift = votes.filter(|_| likeness.is_away).filter(|votes| votes.away > 3).map(|votes| votes.shift);
         likeness
+    }
+
+    /// Whether a clear look is learnt from. Under a veil only what was last seen and the noise go on, so that it
+    /// can be told when the veil is gone.
+    fn learns(&mut self, index: usize, is_veiled: bool, gap_ms: i64) -> bool {
+        let Desk { levels, marks, bench, .. } = &mut self.desk;
+        let view = &mut self.state.views[index];
+        view.veiled_ms = if is_veiled { view.veiled_ms.saturating_add(gap_ms) } else { 0 };
+        if !is_veiled || view.veiled_ms >= VEILED_MS_MAX || !view.background.is_ready() {
+            return true;
+        }
+        if let Some(seen) = bench.noise_seen {
+            let share = 1.0 - (-(gap_ms as f32) / VEILED_NOISE_MS).exp();
+            view.noise = if view.noise > 0.0 { view.noise + (seen - view.noise) * share } else { seen };
+        }
+        view.background.glance(levels, &marks.hidden);
+        false
     }
 
     /// Lets the background learn from a clear look, and says what stands.
