@@ -139,12 +139,19 @@ impl SceneWatch {
         &self.state
     }
 
+    /// Whether the view has a fault that [`accept`](Self::accept) ends.
+    pub fn has_acceptable_fault(&self) -> bool {
+        self.state.faults.now().is_some_and(ViewFault::is_acceptable)
+    }
+
     /// The view as it is now becomes the reference: its next looks are what is normal, and building is
     /// compared from today on.
     pub fn accept(&mut self) {
         let preset = self.state.preset.clone();
         self.state.views.retain(|view| view.preset != preset);
         self.state.faults = FaultWatch::default();
+        self.desk.bright_at = None;
+        self.last = Scene { light: self.last.light, preset: self.last.preset, ..Scene::default() };
         if preset.is_none() {
             self.state.days = Days::default();
         }
