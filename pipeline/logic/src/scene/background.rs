@@ -78,6 +78,15 @@ impl Tile {
         self.rough += (difference - self.rough) * rate;
     }
 
+    /// Counts for or against what was handed over from the other light in a tile that is not known in this one:
+    /// with no street to compare with, it is gone when the tile no longer looks as it did.
+    fn outlast(&mut self, is_steady: bool) {
+        self.evidence = if is_steady { (self.evidence + 1).min(EVIDENCE_MAX) } else { self.evidence - 1 };
+        if self.evidence < EVIDENCE_ON {
+            *self = Self { learnt: self.learnt, rough: self.rough, spread: self.spread, ..Self::default() };
+        }
+    }
+
     pub(super) fn settle(&mut self) {
         *self = Self { learnt: LEARNT_MIN, rough: self.rough, spread: self.spread, ..Self::default() };
     }
@@ -206,8 +215,14 @@ impl Background {
             let mut is_normal = false;
             if !self.tiles[tile].is_known() {
                 // What stood here in the other light is not learnt as this light's street.
-                if may_learn && !held && self.tiles[tile].evidence == 0 {
+                if may_learn && self.tiles[tile].evidence > 0 {
+                    self.tiles[tile].outlast(is_steady);
+                } else if may_learn && !held {
                     self.learn(tile, levels, difference);
+                }
+                if !is_steady && self.tiles[tile].evidence > 0 {
+                    // What was handed over is looked for until it is given up.
+                    continue;
                 }
             } else if difference <= self.tiles[tile].threshold() {
                 is_normal = true;
@@ -323,8 +338,9 @@ impl Background {
         }
     }
 
-    /// Takes over from the other light what stands there, so that dusk does not end it.
+    /// Takes over from the other light what stands there, so that dusk does not end it, and what was last seen.
     pub(super) fn take_over(&mut self, other: &Self) {
+        self.recent.clone_from(&other.recent);
         for (tile, before) in self.tiles.iter_mut().zip(&other.tiles) {
             if before.evidence >= EVIDENCE_ON && tile.evidence < EVIDENCE_ON {
                 let (learnt, rough, spread) = (tile.learnt, tile.rough, tile.spread);
