@@ -19,6 +19,8 @@ const SECTOR_TEXTURE: f32 = 12.0;
 const STREAKED: f32 = 4.0;
 /// Noise energy below which nothing counts as streaks.
 const STREAKED_MIN: f32 = 600.0;
+/// Part of the patches that says that a view is in place, whatever the others say.
+const PATCHES_IN_PLACE: f32 = 0.25;
 
 /// Rank of the sector that speaks for focus, which nothing in a blurred view escapes, and of the one that speaks
 /// for mist, through which the nearest things still show.
@@ -152,7 +154,7 @@ fn is_streaked(bench: &Bench, normal_noise: f32) -> bool {
 fn is_away(likeness: &Likeness, votes: Votes, limits: &Limits) -> bool {
     let asked = votes.asked as f32;
     let in_place = votes.in_place as f32;
-    if votes.asked < SECTORS_MIN || in_place >= 0.25 * asked {
+    if votes.asked < SECTORS_MIN || in_place >= PATCHES_IN_PLACE * asked {
         return false;
     }
     let away = votes.away as f32;
