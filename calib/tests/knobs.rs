@@ -130,6 +130,7 @@ fn nonsense_is_refused_with_the_mend() {
         ("glare_leave = 0.3", "glare_leave = 0.5", "scene.glare_leave", "under 0.4"),
         ("[0.2, 0.2]]", "[0.2, 2]]", "mask[0].polygon", "shares"),
         ("preset = \"north\"", "preset = \"nort\"", "zone[1].preset", "did you mean \"north\""),
+        ("reference = \"north.jpg\"\n", "", "zone[1].preset", "reference = \"north.jpg\""),
         ("until = \"2026-12-31\"", "until = \"2026-13-31\"", "zone[1].until", "2026-12-31"),
         ("kind = \"permitted\"", "kind = \"footway\"", "zone[1].permit", "permitted"),
         ("hours = [\"18:00-22:00\"]\n", "", "rule[2]", "hours"),

@@ -13,7 +13,7 @@ pub struct Preset {
     pub name: String,
     /// Picture to ground, where it was calibrated.
     pub ground: Option<GroundView>,
-    /// Path of its picture as it should be; the first good looks where there is none.
+    /// Path of its picture as it should be, which it is told by; a preset of zones has one.
     pub reference: Option<String>,
     /// Whether the file has a calibration for it, right or wrong.
     pub(crate) is_calibrated: bool,

@@ -39,6 +39,11 @@ pub(super) fn read_zones<'t>(
         }
         section.about(source, "id", "", "Its name within the camera, for rules and permits", RULES);
         let zone = read_zone(source, &mut section, home, calibrated, presets);
+        let preset = zone.as_ref().and_then(|zone| zone.preset);
+        let is_first = |number| !zones.iter().flat_map(|(_, zone)| zone).any(|z| z.preset == Some(number));
+        if let Some(number) = preset.filter(|&number| is_first(number)) {
+            require_reference(source, &section, &presets[number]);
+        }
         section.finish(source);
         zones.push((id.clone(), zone.map(|zone| Zone { id, ..zone })));
     }
@@ -55,6 +60,16 @@ pub(super) fn read_zones<'t>(
         source.problem(&root.at_key("zone"), what, mend);
     }
     zones
+}
+
+/// A camera that turns tells its views apart by their pictures: without one, a preset's zones would never be seen.
+fn require_reference(source: &mut Source<'_>, section: &Section<'_>, preset: &Preset) {
+    if preset.reference.is_none() {
+        let name = &preset.name;
+        let what = format!("`{name}` has no picture that it could be told by: it would count as moved for ever");
+        let mend = format!("write reference = \"{name}.jpg\" in its [[preset]]: a picture of it as it should be");
+        source.problem(&section.at_key("preset"), what, mend);
+    }
 }
 
 fn read_zone<'t>(

@@ -82,8 +82,8 @@ pub(crate) fn read_presets<'t>(source: &mut Source<'t>, root: &mut Section<'t>) 
         let is_calibrated = section.has("calibration");
         let ground = read_view(source, &mut section);
         let reference = section.path(source, "reference");
-        let does = "Path of its picture as it should be";
-        section.about(source, "reference", "the first good looks", does, SCENE);
+        let does = "Path of its picture as it should be; a preset that a zone names must have one";
+        section.about(source, "reference", "none", does, SCENE);
         section.finish(source);
         presets.push(Preset { name, ground, reference, is_calibrated });
     }

@@ -56,6 +56,12 @@ impl ViewFault {
         ("glare", Self::Glare),
         ("frozen", Self::Frozen),
     ];
+
+    /// Whether a view can have become so for good, and be accepted as its new reference. What the others lack comes
+    /// back with the light or the stream.
+    pub fn is_acceptable(self) -> bool {
+        matches!(self, Self::Moved | Self::Covered | Self::Blurred)
+    }
 }
 
 /// How much light there is.

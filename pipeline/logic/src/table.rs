@@ -36,13 +36,13 @@ pub(crate) struct Support {
 
 impl Support {
     pub(crate) fn saw(&mut self, at: Timestamp) {
-        let is_old = at.millis_since(self.last_at) > SUPPORT_MS;
+        let is_old = !(0..=SUPPORT_MS).contains(&at.millis_since(self.last_at));
         self.hits = if is_old { 1 } else { self.hits.saturating_add(1) };
         self.last_at = at;
     }
 
     pub(crate) fn is_there(&self, at: Timestamp) -> bool {
-        self.hits >= SUPPORT_HITS_MIN && at.millis_since(self.last_at) <= SUPPORT_MS
+        self.hits >= SUPPORT_HITS_MIN && (0..=SUPPORT_MS).contains(&at.millis_since(self.last_at))
     }
 }
 

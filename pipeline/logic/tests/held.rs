@@ -304,10 +304,13 @@ fn ten_minutes_without_a_stream_inside_a_dwell_cost_no_spot_and_make_no_second()
 const PATROL: &str = r#"
 [[preset]]
 name = "north"
+reference = "north.jpg"
 [[preset]]
 name = "east"
+reference = "east.jpg"
 [[preset]]
 name = "south"
+reference = "south.jpg"
 [[zone]]
 id = "north-way"
 kind = "footway"

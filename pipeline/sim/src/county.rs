@@ -134,7 +134,7 @@ fn file(seed: u64, number: usize, site: &Site, eyes: &[Eye]) -> String {
         let table = if view == 0 { "calibration" } else { "preset.calibration" };
         if view > 0 {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "[[preset]]\nname = \"{view}\"");
+            let _ = writeln!(text, "[[preset]]\nname = \"{view}\"\nreference = \"{view}.jpg\"");
         }
         calibration(
             &mut text,

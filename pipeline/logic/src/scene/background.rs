@@ -78,6 +78,15 @@ impl Tile {
         self.rough += (difference - self.rough) * rate;
     }
 
+    /// Counts for or against what was handed over from the other light in a tile that is not known in this one:
+    /// with no street to compare with, it is gone when the tile no longer looks as it did.
+    fn outlast(&mut self, is_steady: bool) {
+        self.evidence = if is_steady { (self.evidence + 1).min(EVIDENCE_MAX) } else { self.evidence - 1 };
+        if self.evidence < EVIDENCE_ON {
+            *self = Self { learnt: self.learnt, rough: self.rough, spread: self.spread, ..Self::default() };
+        }
+    }
+
     pub(super) fn settle(&mut self) {
         *self = Self { learnt: LEARNT_MIN, rough: self.rough, spread: self.spread, ..Self::default() };
     }
@@ -125,8 +134,8 @@ pub(super) struct Bench {
     pub(super) recent: Contrast,
     /// Energy that noise alone puts between two looks.
     pub(super) noise: f32,
-    /// The same, whatever it comes from.
-    pub(super) noise_seen: f32,
+    /// The same, whatever it comes from; `None` where no look before this one is remembered.
+    pub(super) noise_seen: Option<f32>,
     values: Vec<f32>,
 }
 
@@ -140,15 +149,16 @@ impl Bench {
         hidden: &[bool],
     ) {
         self.normal.measure(grid, levels, &background.level);
-        let recent =
-            if background.recent.len() == levels.len() { &background.recent } else { &background.level };
+        let has_recent = background.recent.len() == levels.len();
+        let recent = if has_recent { &background.recent } else { &background.level };
         self.recent.measure(grid, levels, recent);
         self.values.clear();
         let open = self.recent.apart.iter().zip(hidden).filter(|(_, hidden)| !**hidden);
         self.values.extend(open.map(|(&apart, _)| apart));
-        self.noise_seen = quantile(&mut self.values, 0.3);
+        let apart = quantile(&mut self.values, 0.3);
+        self.noise_seen = has_recent.then_some(apart);
         // A view that is another one altogether is not noise.
-        self.noise = self.noise_seen.min((2.0 * normal_noise).max(NOISE_MIN));
+        self.noise = apart.min((2.0 * normal_noise).max(NOISE_MIN));
     }
 }
 
@@ -205,8 +215,14 @@ impl Background {
             let mut is_normal = false;
             if !self.tiles[tile].is_known() {
                 // What stood here in the other light is not learnt as this light's street.
-                if may_learn && !held && self.tiles[tile].evidence == 0 {
+                if may_learn && self.tiles[tile].evidence > 0 {
+                    self.tiles[tile].outlast(is_steady);
+                } else if may_learn && !held {
                     self.learn(tile, levels, difference);
+                }
+                if !is_steady && self.tiles[tile].evidence > 0 {
+                    // What was handed over is looked for until it is given up.
+                    continue;
                 }
             } else if difference <= self.tiles[tile].threshold() {
                 is_normal = true;
@@ -266,6 +282,18 @@ impl Background {
         }
     }
 
+    /// Remembers a look that nothing is learnt from as the one last seen.
+    pub(super) fn glance(&mut self, levels: &[u8], hidden: &[bool]) {
+        if self.recent.len() != levels.len() {
+            self.recent.clear();
+            self.recent.extend_from_slice(levels);
+            return;
+        }
+        for (tile, _) in hidden.iter().enumerate().filter(|(_, hidden)| !**hidden) {
+            self.remember(tile, levels, false);
+        }
+    }
+
     /// What passes before a thing that stands does not take its place in memory.
     fn remember(&mut self, tile: usize, levels: &[u8], is_steady: bool) {
         let stands = self.tiles[tile].evidence >= EVIDENCE_ON;
@@ -310,8 +338,9 @@ impl Background {
         }
     }
 
-    /// Takes over from the other light what stands there, so that dusk does not end it.
+    /// Takes over from the other light what stands there, so that dusk does not end it, and what was last seen.
     pub(super) fn take_over(&mut self, other: &Self) {
+        self.recent.clone_from(&other.recent);
         for (tile, before) in self.tiles.iter_mut().zip(&other.tiles) {
             if before.evidence >= EVIDENCE_ON && tile.evidence < EVIDENCE_ON {
                 let (learnt, rough, spread) = (tile.learnt, tile.rough, tile.spread);

@@ -106,10 +106,11 @@ struct Lasting {
 
 impl Lasting {
     fn lasts(&mut self, at: Timestamp, (looks, ms): (u32, i64)) -> bool {
-        if self.looks == 0 {
+        // A clock that was set back starts the time anew.
+        if self.looks == 0 || at < self.since {
             self.since = at;
         }
-        self.looks += 1;
+        self.looks = self.looks.saturating_add(1);
         self.looks >= looks && at.millis_since(self.since) >= ms
     }
 }
@@ -238,6 +239,15 @@ mod tests {
         for (secs, sign, fault) in script {
             assert_eq!(watch.look(&limits, sign, at(secs), false), fault, "at {secs} s");
         }
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_hold_a_fault_up() {
+        let (mut watch, limits) = (FaultWatch::default(), Limits::default());
+        let moved = Some(ViewFault::Moved);
+        assert_eq!(watch.look(&limits, moved, at(7200), false), None);
+        let faults = [0, 4].map(|secs| watch.look(&limits, moved, at(secs), false));
+        assert_eq!(faults, [None, moved]);
     }
 
     #[test]

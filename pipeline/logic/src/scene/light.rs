@@ -76,10 +76,11 @@ impl LightWatch {
             self.other_looks = 0;
             return now;
         }
-        if self.other_looks == 0 {
+        // A clock that was set back starts the time anew.
+        if self.other_looks == 0 || at < self.other_since {
             self.other_since = at;
         }
-        self.other_looks += 1;
+        self.other_looks = self.other_looks.saturating_add(1);
         if self.other_looks >= CHANGE_LOOKS && at.millis_since(self.other_since) >= CHANGE_MS {
             self.other_looks = 0;
             self.now = Some(if now == Light::Day { Light::Night } else { Light::Day });
@@ -91,6 +92,17 @@ impl LightWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_set_back_at_dusk_does_not_hold_the_night_up() {
+        let mut light = LightWatch::default();
+        let mut look = |median: u8, secs: i64| {
+            light.look(Brightness { median, ..Brightness::default() }, Timestamp::from_millis(secs * 1000))
+        };
+        assert_eq!((look(120, 7200), look(20, 7204)), (Light::Day, Light::Day));
+        let nights: Vec<Light> = (0..8).map(|n| look(20, 10 * n)).collect();
+        assert_eq!(nights.last(), Some(&Light::Night));
+    }
 
     #[test]
     fn dusk_is_one_change_and_a_dark_lorry_none() {

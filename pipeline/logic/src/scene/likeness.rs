@@ -19,6 +19,8 @@ const SECTOR_TEXTURE: f32 = 12.0;
 const STREAKED: f32 = 4.0;
 /// Noise energy below which nothing counts as streaks.
 const STREAKED_MIN: f32 = 600.0;
+/// Part of the patches that says that a view is in place, whatever the others say.
+const PATCHES_IN_PLACE: f32 = 0.25;
 
 /// Rank of the sector that speaks for focus, which nothing in a blurred view escapes, and of the one that speaks
 /// for mist, through which the nearest things still show.
@@ -96,7 +98,7 @@ impl Judge {
             coarse: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), SHARPEST),
             contrast: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), TYPICAL),
             is_away: false,
-            is_streaked: bench.noise_seen > STREAKED_MIN && bench.noise_seen > STREAKED * normal_noise,
+            is_streaked: is_streaked(bench, normal_noise),
         };
         let mut votes = None;
         if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
@@ -140,12 +142,19 @@ impl Judge {
     }
 }
 
+/// Whether noise is far over what it normally is. Without a look before this one, as after a start, or without a
+/// normal to compare with, nothing is.
+fn is_streaked(bench: &Bench, normal_noise: f32) -> bool {
+    let seen = bench.noise_seen.filter(|_| normal_noise > 0.0);
+    seen.is_some_and(|seen| seen > STREAKED_MIN && seen > STREAKED * normal_noise)
+}
+
 /// A view is elsewhere where its patches agree on another place, or where hardly any is found although the
 /// picture has edges.
 fn is_away(likeness: &Likeness, votes: Votes, limits: &Limits) -> bool {
     let asked = votes.asked as f32;
     let in_place = votes.in_place as f32;
-    if votes.asked < SECTORS_MIN || in_place >= 0.25 * asked {
+    if votes.asked < SECTORS_MIN || in_place >= PATCHES_IN_PLACE * asked {
         return false;
     }
     let away = votes.away as f32;

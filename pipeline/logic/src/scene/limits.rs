@@ -7,7 +7,8 @@ use super::thumb::THUMB_WIDTH;
 /// Limits of one camera. Pairs are the value at which a fault is entered and the one at which it is left.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Limits {
-    /// How far a view lies off, pixels of a thumb. Left where half of the picture agrees again.
+    /// How far a view lies off, pixels of a thumb. It is in place, now or again, where a quarter of its patches is
+    /// found where it was.
     pub(super) moved_px: f32,
     /// Part of the reference's textured sectors that is lost.
     pub(super) covered: (f32, f32),

@@ -24,14 +24,18 @@ impl Thumb {
         ((height * THUMB_WIDTH + width / 2) / width.max(1)).clamp(4, THUMB_HEIGHT_MAX)
     }
 
-    /// The picture's luma, each pixel of the thumb the mean of the area that it stands for.
+    /// The picture's luma, each pixel of the thumb the mean of the area that it stands for; all black where the
+    /// picture has no pixels.
     pub fn from_view(view: &YuvView<'_>) -> Self {
         let height = Self::height_of(view.width, view.height);
         let mut thumb = Self {
             height,
-            aspect: view.width as f32 / view.height.max(1) as f32,
+            aspect: view.width.max(1) as f32 / view.height.max(1) as f32,
             luma: vec![0; THUMB_WIDTH * height],
         };
+        if view.width == 0 || view.height == 0 {
+            return thumb;
+        }
         let mut sums = vec![0_u32; view.width];
         let tone = full_range(view.range);
         for (row, out) in thumb.luma.chunks_exact_mut(THUMB_WIDTH).enumerate() {
@@ -140,6 +144,14 @@ mod tests {
         assert_eq!((thumb.height(), thumb.luma().len()), (180, 320 * 180));
         for (at, &value) in thumb.luma().iter().enumerate() {
             assert_eq!(value, ((at % 320 + at / 320) % 200) as u8);
+        }
+    }
+
+    #[test]
+    fn a_picture_without_pixels_is_black() {
+        for (width, height) in [(0, 0), (0, 9), (9, 0)] {
+            let thumb = thumb_of(width, height, 1, |_, _| 255);
+            assert!(thumb.luma().iter().all(|&value| value == 0) && thumb.aspect() > 0.0);
         }
     }
 

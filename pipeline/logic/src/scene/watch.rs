@@ -45,6 +45,10 @@ const MOVER_MARGIN: f32 = 1.5;
 const BRIGHT_MS: i64 = 600_000;
 /// Median luma of a bright look.
 const BRIGHT_MEDIAN_MIN: u8 = 60;
+/// A veil watched for so long, milliseconds, is no weather: the view has become so, and is learnt as it is.
+const VEILED_MS_MAX: i64 = 86_400_000;
+/// How fast the normal noise follows under a veil, milliseconds: no rain of an afternoon becomes normal.
+const VEILED_NOISE_MS: f32 = 86_400_000.0;
 
 /// A camera's scene, and what it needs for one look.
 #[derive(Debug)]
@@ -75,8 +79,11 @@ pub struct SceneState {
 struct View {
     preset: Option<String>,
     light: Light,
-    /// Energy that noise normally puts between two looks.
+    /// Energy that noise normally puts between two looks; 0 until two were seen.
     noise: f32,
+    /// How long it has been watched through the veil that is on it, milliseconds.
+    #[serde(default)]
+    veiled_ms: i64,
     background: Background,
 }
 
@@ -132,12 +139,19 @@ impl SceneWatch {
         &self.state
     }
 
+    /// Whether the view has a fault that [`accept`](Self::accept) ends.
+    pub fn has_acceptable_fault(&self) -> bool {
+        self.state.faults.now().is_some_and(ViewFault::is_acceptable)
+    }
+
     /// The view as it is now becomes the reference: its next looks are what is normal, and building is
     /// compared from today on.
     pub fn accept(&mut self) {
         let preset = self.state.preset.clone();
         self.state.views.retain(|view| view.preset != preset);
         self.state.faults = FaultWatch::default();
+        self.desk.bright_at = None;
+        self.last = Scene { light: self.last.light, preset: self.last.preset, ..Scene::default() };
         if preset.is_none() {
             self.state.days = Days::default();
         }
@@ -156,6 +170,7 @@ impl SceneWatch {
             preset: name,
             light: if night { Light::Night } else { Light::Day },
             noise: 0.0,
+            veiled_ms: 0,
             background: Background::from_levels(&self.desk.grid, &levels),
         });
     }
@@ -214,7 +229,7 @@ impl SceneWatch {
             self.desk.bright_at = Some(at);
         }
         let still_ms = self.limits.still_ms;
-        let proposals = if is_clear && !is_veiled {
+        let proposals = if is_clear && self.learns(index, is_veiled, gap_ms) {
             self.take(index, at, gap_ms)
         } else if fault.is_none() {
             self.desk.regions.standing(&self.desk.grid, &self.state.views[index].background, at, still_ms)
@@ -302,7 +317,7 @@ impl SceneWatch {
     fn view_of(&mut self, preset: Option<String>, light: Light) -> usize {
         self.position(&preset, light).unwrap_or_else(|| {
             let background = Background::empty(&self.desk.grid, self.desk.levels.len());
-            self.state.views.push(View { preset, light, noise: 0.0, background });
+            self.state.views.push(View { preset, light, noise: 0.0, veiled_ms: 0, background });
             self.state.views.len() - 1
         })
     }
@@ -387,6 +402,23 @@ impl SceneWatch {
         likeness
     }
 
+    /// Whether a clear look is learnt from. Under a veil only what was last seen and the noise go on, so that it
+    /// can be told when the veil is gone.
+    fn learns(&mut self, index: usize, is_veiled: bool, gap_ms: i64) -> bool {
+        let Desk { levels, marks, bench, .. } = &mut self.desk;
+        let view = &mut self.state.views[index];
+        view.veiled_ms = if is_veiled { view.veiled_ms.saturating_add(gap_ms) } else { 0 };
+        if !is_veiled || view.veiled_ms >= VEILED_MS_MAX || !view.background.is_ready() {
+            return true;
+        }
+        if let Some(seen) = bench.noise_seen {
+            let share = 1.0 - (-(gap_ms as f32) / VEILED_NOISE_MS).exp();
+            view.noise = if view.noise > 0.0 { view.noise + (seen - view.noise) * share } else { seen };
+        }
+        view.background.glance(levels, &marks.hidden);
+        false
+    }
+
     /// Lets the background learn from a clear look, and says what stands.
     fn take(&mut self, index: usize, at: Timestamp, gap_ms: i64) -> Vec<super::Proposal> {
         let Desk { grid, levels, marks, bench, regions, .. } = &mut self.desk;
@@ -396,7 +428,10 @@ impl SceneWatch {
         }
         let seen = Seen { at, gap_ms, levels, marks };
         view.background.look(&seen, bench, &self.limits);
-        view.noise += (bench.noise_seen - view.noise) / if view.background.looks < 32 { 4.0 } else { 32.0 };
+        if let Some(seen) = bench.noise_seen {
+            let looks = if view.background.looks < 32 { 4.0 } else { 32.0 };
+            view.noise = if view.noise > 0.0 { view.noise + (seen - view.noise) / looks } else { seen };
+        }
         take_relight(grid, &mut view.background, &seen);
         view.background.absorb(self.limits.absorb_ms, &marks.held);
         let mut proposals = regions.judge(grid, &mut view.background, &seen, self.limits.still_ms);

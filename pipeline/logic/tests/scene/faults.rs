@@ -106,6 +106,36 @@ fn a_view_out_of_focus_is_blurred_and_mist_is_a_veil() {
 }
 
 #[test]
+fn a_view_that_is_covered_or_out_of_focus_for_good_is_well_once_it_is_accepted() {
+    let cover = Thing { at: [-5.0, -5.0], size: [400.0, 300.0], luma: 200.0 };
+    let covered = Moment { things: vec![cover], blurs: 12, ..Moment::default() };
+    let blurred = Moment { blurs: 5, ..Moment::default() };
+    for (moment, fault) in [(covered, ViewFault::Covered), (blurred, ViewFault::Blurred)] {
+        let mut street = Street::learnt(16);
+        assert!(!street.watch.has_acceptable_fault());
+        assert_eq!(street.looks(12, &moment).pop().unwrap().fault, Some(fault));
+        assert!(street.watch.has_acceptable_fault());
+        street.watch.accept();
+        let scenes = street.looks(30, &moment);
+        assert_eq!(faults(&scenes), [None], "{fault:?}");
+        assert!(scenes.iter().all(|scene| scene.proposals.is_empty() && !scene.is_veiled), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_veil_that_never_lifts_is_the_view_as_it_is_after_a_day() {
+    let noisy = Moment { noise: 9.0, mist: 0.7, ..Moment::default() };
+    for (name, moment) in [("mist", Moment { mist: 0.3, ..Moment::default() }), ("noise", noisy)] {
+        let mut street = Street::learnt(15);
+        street.step_secs = 600.0;
+        let scenes = street.looks(200, &moment);
+        assert!(scenes[10].is_veiled, "{name}");
+        let last = scenes.last().unwrap();
+        assert_eq!((last.fault, last.is_veiled), (None, false), "{name}");
+    }
+}
+
+#[test]
 fn dusk_makes_night_and_then_dark_and_morning_brings_the_day_back() {
     let mut street = Street::learnt(12);
     street.step_secs = 10.0;

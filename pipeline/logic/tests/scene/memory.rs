@@ -30,6 +30,19 @@ fn a_restart_keeps_what_is_normal_and_what_stands() {
 }
 
 #[test]
+fn a_noisy_camera_with_a_reference_picture_is_not_veiled_from_its_first_look() {
+    let mut street = Street::new(22);
+    let reference = street.world.thumb(&Moment::default());
+    street.watch.set_reference(None, &reference);
+    let noisy = Moment { noise: 9.0, ..Moment::default() };
+    for run in ["first", "resumed"] {
+        assert!(street.looks(10, &noisy).iter().all(|scene| !scene.is_veiled), "{run}");
+        let state = street.watch.state().clone();
+        street.watch = SceneWatch::resume(camera(""), state);
+    }
+}
+
+#[test]
 fn a_turning_camera_tells_its_presets_apart_and_each_keeps_its_things() {
     let presets = "[[preset]]\nname = \"gate\"\n[[preset]]\nname = \"market\"\n";
     let mut worlds = [World::new(31), World::new(32), World::new(33)];
