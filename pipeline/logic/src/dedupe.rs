@@ -74,9 +74,8 @@ fn same_problem_m(finding: &Finding, case: &OpenCase) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::case::UnitGrid;
-    use crate::finding::{Sight, SpotId};
-    use calib::space::{CRS, GroundPoint, ImagePoint, LocalPlane, LonLat};
-    use calib::time::Timestamp;
+    use crate::finding::tests::sight;
+    use calib::space::{CRS, GroundPoint, LocalPlane, LonLat};
     use proptest::prelude::*;
 
     fn location(east_m: f64, error_m: f64) -> Location {
@@ -90,24 +89,10 @@ mod tests {
     }
 
     fn finding(east_m: Option<f64>, cell: &str, code: &str, error_m: f64) -> Finding {
-        let at = Timestamp::from_millis(0);
         Finding {
             camera: CameraId::new("a"),
-            sight: Sight {
-                spot: SpotId { first_at: at, ordinal: 0 },
-                rule: 0,
-                variant: calib::rule::Variant::Plain,
-                preset: None,
-                zone: "z".into(),
-                at,
-                first_at: at,
-                bounds: ImageBox::from([0.1, 0.1, 0.2, 0.2]),
-                foot: ImagePoint::new(0.15, 0.2),
-                foot_sigma: 0.01,
-                score: 0.8,
-                hits: 3,
-                looks: 3,
-            },
+            preset: None,
+            sight: sight(None),
             matter: matter(code),
             location: east_m.map(|m| location(m, error_m)),
             unit_grid: Some(UnitGrid { code: cell.into(), probability: 0.99, boundary: Vec::new() }),

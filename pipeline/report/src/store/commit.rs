@@ -364,7 +364,7 @@ fn source_of(finding: &Finding) -> Source {
         kind: SourceKind::Camera,
         id: finding.camera.to_string(),
         zone: Some(finding.sight.zone.clone()),
-        preset: None,
+        preset: finding.preset.clone(),
     }
 }
 
