@@ -271,6 +271,23 @@ async fn a_case_and_its_sighting_name_the_preset() {
 }
 
 #[tokio::test]
+async fn the_same_box_in_two_uncalibrated_presets_is_two_cases() {
+    let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
+    let reporter = reopen(&config(dir.path(), &desk.url())).await;
+    let of = |preset: &str, first_ms| Finding {
+        preset: Some(preset.into()),
+        location: None,
+        unit_grid: None,
+        ..finding("a", 0.0, first_ms, first_ms + 1)
+    };
+    let gate = commit(&reporter, &confirmed(&Frame::new(1), &of("gate", START_MS))).await;
+    let market = commit(&reporter, &confirmed(&Frame::new(2), &of("market", START_MS + 10))).await;
+    assert!(matches!(market, Committed::Opened(_)));
+    let again = commit(&reporter, &confirmed(&Frame::new(3), &of("gate", START_MS + 20))).await;
+    assert_eq!(again, Committed::SightingOf(gate.case_id().to_owned()));
+}
+
+#[tokio::test]
 async fn two_cameras_make_one_case_with_two_sources() {
     let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
     let reporter = reopen(&config(dir.path(), &desk.url())).await;
