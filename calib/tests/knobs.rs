@@ -129,6 +129,7 @@ fn nonsense_is_refused_with_the_mend() {
         ("192.0.2.10/sub", "u:p@192.0.2.10/sub", "stream.sub_url", "password_env"),
         ("glare_leave = 0.3", "glare_leave = 0.5", "scene.glare_leave", "under 0.4"),
         ("[0.2, 0.2]]", "[0.2, 2]]", "mask[0].polygon", "shares"),
+        ("name = \"north\"", "name = \" \"", "preset[0].name", "as the camera calls it"),
         ("preset = \"north\"", "preset = \"nort\"", "zone[1].preset", "did you mean \"north\""),
         ("reference = \"north.jpg\"\n", "", "zone[1].preset", "reference = \"north.jpg\""),
         ("until = \"2026-12-31\"", "until = \"2026-13-31\"", "zone[1].until", "2026-12-31"),

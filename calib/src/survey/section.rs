@@ -14,6 +14,8 @@ use crate::zone::GroundView;
 
 const SCENE: Effect = Effect::Now("view and background");
 const GROUND: Effect = Effect::Now("place on the ground");
+/// Characters of a preset's name.
+const PRESET_CHARS_MAX: usize = 64;
 
 /// What a camera's file says of one view.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +70,11 @@ pub(crate) fn read_view<'t>(source: &mut Source<'t>, parent: &mut Section<'t>) -
     }
 }
 
+/// Every case names the preset that it was seen in: what a desk would not take may not be one.
+fn is_name(name: &str) -> bool {
+    !name.trim().is_empty() && name.chars().count() <= PRESET_CHARS_MAX && !name.chars().any(char::is_control)
+}
+
 /// The presets of a camera that turns, each with the map of its view.
 pub(crate) fn read_presets<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Vec<Preset> {
     let mut presets: Vec<Preset> = Vec::new();
@@ -75,6 +82,10 @@ pub(crate) fn read_presets<'t>(source: &mut Source<'t>, root: &mut Section<'t>) 
         let mend = "write name = \"2\", as the camera calls it";
         let name = section.text_required(source, "name", mend).unwrap_or_default();
         section.about(source, "name", "", "What the camera calls it", SCENE);
+        if section.has("name") && !is_name(&name) {
+            let what = format!("`{name}` is no name");
+            source.problem(&section.at_key("name"), what, mend);
+        }
         if presets.iter().any(|known| known.name == name) {
             let what = format!("`{name}` is used twice");
             source.problem(&section.at_key("name"), what, "give each preset its own name");

@@ -15,7 +15,7 @@ use logic::scene::ViewFault;
 
 use crate::arrivals::{Arrivals, CameraIndex};
 use crate::node::CameraEntry;
-use crate::sight::Remembered;
+use crate::sight::{LeftOut, Remembered};
 use crate::source;
 
 /// One camera's counters.
@@ -28,14 +28,31 @@ pub(crate) struct Lane {
     pub unseen: AtomicU64,
     /// Confirmed findings.
     pub findings: AtomicU64,
+    /// Things not watched because the table of spots was full.
+    pub refused: AtomicU64,
+    /// Findings not told because their rule had told as many as it may on that day.
+    pub capped: AtomicU64,
     /// What is wrong with its view, as [`ViewFault::NAMES`] counts from 1; 0 where it is clear.
     fault: AtomicUsize,
 }
 
 impl Lane {
     fn new(id: CameraId) -> Self {
-        let (looks, unseen, findings) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Self { id, looks, unseen, findings, fault: AtomicUsize::new(0) }
+        Self {
+            id,
+            looks: AtomicU64::new(0),
+            unseen: AtomicU64::new(0),
+            findings: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            capped: AtomicU64::new(0),
+            fault: AtomicUsize::new(0),
+        }
+    }
+
+    /// Counts what a look left out.
+    pub(crate) fn leave_out(&self, left_out: LeftOut) {
+        self.refused.fetch_add(left_out.refused, Ordering::Relaxed);
+        self.capped.fetch_add(left_out.capped, Ordering::Relaxed);
     }
 
     /// Says what is wrong with its view from now on.
@@ -62,6 +79,10 @@ pub(crate) struct CameraReport {
     pub unseen: u64,
     /// Confirmed findings.
     pub findings: u64,
+    /// Things not watched because the table of spots was full.
+    pub refused: u64,
+    /// Findings not told because their rule had told as many as it may on that day.
+    pub capped: u64,
     /// What is wrong with its view, by name.
     pub fault: Option<&'static str>,
     /// Frames that a newer one took the place of before the detector came to them.
@@ -208,6 +229,8 @@ impl Fleet {
                 looks: lane.looks.load(Ordering::Relaxed),
                 unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
+                refused: lane.refused.load(Ordering::Relaxed),
+                capped: lane.capped.load(Ordering::Relaxed),
                 fault: lane.fault(),
                 overwritten: self.arrivals.overwritten(index),
             })

@@ -94,10 +94,16 @@ fn live(cameras: &[CameraReport]) -> usize {
 /// Counters of a camera: name, what it counts, where it is.
 type Counter = (&'static str, &'static str, fn(&CameraReport) -> u64);
 
-const COUNTERS: [Counter; 4] = [
+const COUNTERS: [Counter; 6] = [
     ("shirong_looks_total", "Frames that went through the detector.", |camera| camera.looks),
     ("shirong_looks_failed_total", "Frames that the model had no answer for.", |camera| camera.unseen),
     ("shirong_findings_total", "Findings that were confirmed.", |camera| camera.findings),
+    ("shirong_findings_capped_total", "Findings over the daily cap of their rule, not told.", |camera| {
+        camera.capped
+    }),
+    ("shirong_spots_refused_total", "Things not watched because the table of spots was full.", |camera| {
+        camera.refused
+    }),
     ("shirong_frames_overwritten_total", "Frames that a newer one took the place of.", |camera| {
         camera.overwritten
     }),
@@ -167,5 +173,34 @@ fn family<'c>(
     for (camera, value) in values {
         // A camera's id is letters, digits, - and _: nothing to escape.
         let _ = writeln!(text, "{name}{{camera=\"{camera}\"}} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_camera_left_out_is_told_by_its_reason() {
+        let camera = CameraReport {
+            id: logic::look::CameraId::new("a"),
+            state: CameraState::Live,
+            looks: 9,
+            unseen: 1,
+            findings: 2,
+            refused: 3,
+            capped: 4,
+            fault: None,
+            overwritten: 5,
+        };
+        let mut text = String::new();
+        for (name, help, of) in COUNTERS {
+            family(&mut text, name, help, "counter", std::iter::once(("a", of(&camera))));
+        }
+        for line in
+            ["shirong_spots_refused_total{camera=\"a\"} 3", "shirong_findings_capped_total{camera=\"a\"} 4"]
+        {
+            assert!(text.lines().any(|told| told == line), "{text}");
+        }
     }
 }

@@ -404,10 +404,11 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
-        let Looked { look, events, turned } = seat.lookout.look(frame.at, view, detections, self.eyes.sure());
+        let Looked { look, events, turned, left_out } = seat.lookout.look(frame.at, view, detections, self.eyes.sure());
         if let Some(fault) = turned {
             seat.turn(fault);
         }
+        seat.lane.leave_out(left_out);
         let empty = before && seat.lookout.watch().is_empty();
         let decided =
             events.iter().any(|e| matches!(e, Event::Confirmed(_) | Event::Seen(_) | Event::Gone(_)));

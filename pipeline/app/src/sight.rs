@@ -49,6 +49,17 @@ pub(crate) struct Looked {
     pub events: Vec<Event>,
     /// What is wrong with the view from this look on, where that has changed.
     pub turned: Option<Option<ViewFault>>,
+    /// What the rules had no room for.
+    pub left_out: LeftOut,
+}
+
+/// What one look left out. The watch's own counts begin anew with each edit of its camera's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// Things not watched because the table of spots was full.
+    pub refused: u64,
+    /// Findings not told because their rule had told as many as it may on that day.
+    pub capped: u64,
 }
 
 impl Lookout {
@@ -93,8 +104,11 @@ impl Lookout {
         (self.fault, self.preset) = (scene.fault, scene.preset);
         let aspect = picture.width as f32 / picture.height.max(1) as f32;
         let look = Look { at, aspect, detections, scene };
+        let (refused, capped) = (self.watch.refused(), self.watch.capped());
         let events = self.watch.look(&look);
-        Looked { look, events, turned }
+        let left_out =
+            LeftOut { refused: self.watch.refused() - refused, capped: self.watch.capped() - capped };
+        Looked { look, events, turned, left_out }
     }
 
     /// Every spot of the view as it stands, and whether its finding was told.
@@ -148,4 +162,54 @@ fn referred(entry: &CameraEntry) -> SceneWatch {
 
 fn reference(path: &Path) -> Result<Thumb, String> {
     picture::read(path).map(|rgb| Thumb::from_view(&I420::of(&rgb).view()))
+}
+
+#[cfg(test)]
+mod tests {
+    use calib::camera::Camera;
+    use calib::class::Class;
+    use calib::grid::Grids;
+    use calib::matter::Catalogue;
+    use image::RgbImage;
+
+    use super::*;
+
+    fn entry() -> CameraEntry {
+        let text = "name = 'x'\n[stream]\nurl = 'rtsp://127.0.0.1/x'\n\
+                    [[zone]]\nid = 'all'\nkind = 'footway'\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
+                    [[rule]]\nkind = 'litter'\n";
+        CameraEntry {
+            camera: Arc::new(Camera::parse("x.toml", text, &Catalogue::builtin()).unwrap()),
+            sha256: String::new(),
+            grids: Arc::new(Grids::default()),
+            folder: "".into(),
+            file: "x.toml".into(),
+        }
+    }
+
+    /// Look number `row` sees forty heaps where no other look saw any; what it had no room for.
+    fn refused(lookout: &mut Lookout, row: u32) -> u64 {
+        let heaps = (0..40).map(|column| {
+            let (x, y) = (0.024 * column as f32, 0.42 + 0.04 * row as f32);
+            let bounds = ImageBox::from([x, y, x + 0.015, y + 0.03]);
+            Detection { class: Class::Garbage, score: 0.8, bounds }
+        });
+        let texture = |x: u32, y: u32| (x * 37 + y * 101 + row * 17) % 151;
+        let picture =
+            I420::of(&RgbImage::from_fn(320, 192, |x, y| image::Rgb([60 + texture(x, y) as u8; 3])));
+        let at = Timestamp::from_millis(1_000_000 + 200 * i64::from(row));
+        let looked = lookout.look(at, &picture.view(), heaps.collect());
+        looked.left_out.refused
+    }
+
+    #[test]
+    fn what_a_look_left_out_is_counted_on_after_an_edit() {
+        let entry = entry();
+        let mut lookout = Lookout::resume(&entry, Remembered::default());
+        assert_eq!(refused(&mut lookout, 0), 0, "there is room");
+        let before: u64 = (1..12).map(|row| refused(&mut lookout, row)).sum();
+        assert!(before > 40);
+        let mut edited = Lookout::resume(&entry, lookout.remembered());
+        assert_eq!(refused(&mut edited, 12), 40, "this look's alone");
+    }
 }

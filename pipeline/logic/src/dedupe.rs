@@ -9,7 +9,7 @@
 //! | same | within the merge radius | same | sighting: one problem of one cell |
 //! | same | within the merge radius | differs | new: two cells are two people's work |
 //! | same | further | any | new |
-//! | same | either unplaced | – | sighting only for the same camera and overlapping boxes |
+//! | same | either unplaced | – | sighting only for the same view of the same camera and overlapping boxes |
 
 use calib::space::ImageBox;
 
@@ -28,8 +28,33 @@ pub struct OpenCase {
     pub location: Option<Location>,
     /// Its unit grid cell.
     pub unit_grid: Option<String>,
-    /// The camera that opened it, and where in that camera's picture.
-    pub opened_by: (CameraId, ImageBox),
+    /// Where in whose picture it was opened.
+    pub opened_by: Opener,
+}
+
+/// The place in a picture where a case was opened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opener {
+    /// The camera.
+    pub camera: CameraId,
+    /// The name of the preset that it looked from; `None` is the home view.
+    pub preset: Option<String>,
+    /// Where in the picture.
+    pub bounds: ImageBox,
+}
+
+impl Opener {
+    /// Where a finding opens its case.
+    pub fn of(finding: &Finding) -> Self {
+        Self { camera: finding.camera.clone(), preset: finding.preset.clone(), bounds: finding.sight.bounds }
+    }
+
+    fn shows(&self, finding: &Finding) -> bool {
+        // Boxes of two presets lie in two pictures: their overlap says nothing.
+        self.camera == finding.camera
+            && self.preset == finding.preset
+            && self.bounds.iou(&finding.sight.bounds) >= SAME_BOX_IOU
+    }
 }
 
 /// Whether a finding opens a case.
@@ -41,7 +66,7 @@ pub enum Verdict {
     SightingOf(String),
 }
 
-/// Boxes of one camera that share this much of their union show the same thing.
+/// Boxes of one view that share this much of their union show the same thing.
 const SAME_BOX_IOU: f32 = 0.2;
 
 /// Decides. Where several open cases fit, the nearest one takes the sighting; the older id breaks a tie,
@@ -59,9 +84,7 @@ pub fn judge(finding: &Finding, open: &[OpenCase]) -> Verdict {
 /// Distance in metres where the two are one problem.
 fn same_problem_m(finding: &Finding, case: &OpenCase) -> Option<f64> {
     let (Some(here), Some(there)) = (&finding.location, &case.location) else {
-        let (camera, bounds) = &case.opened_by;
-        let same = *camera == finding.camera && bounds.iou(&finding.sight.bounds) >= SAME_BOX_IOU;
-        return same.then_some(0.0);
+        return case.opened_by.shows(finding).then_some(0.0);
     };
     let distance_m = here.lon_lat().distance_m(there.lon_lat());
     // Far from its control points a camera's error may pass any radius: it merges nothing beyond it.
@@ -74,9 +97,8 @@ fn same_problem_m(finding: &Finding, case: &OpenCase) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::case::UnitGrid;
-    use crate::finding::{Sight, SpotId};
-    use calib::space::{CRS, GroundPoint, ImagePoint, LocalPlane, LonLat};
-    use calib::time::Timestamp;
+    use crate::finding::tests::sight;
+    use calib::space::{CRS, GroundPoint, LocalPlane, LonLat};
     use proptest::prelude::*;
 
     fn location(east_m: f64, error_m: f64) -> Location {
@@ -90,24 +112,10 @@ mod tests {
     }
 
     fn finding(east_m: Option<f64>, cell: &str, code: &str, error_m: f64) -> Finding {
-        let at = Timestamp::from_millis(0);
         Finding {
             camera: CameraId::new("a"),
-            sight: Sight {
-                spot: SpotId { first_at: at, ordinal: 0 },
-                rule: 0,
-                variant: calib::rule::Variant::Plain,
-                preset: None,
-                zone: "z".into(),
-                at,
-                first_at: at,
-                bounds: ImageBox::from([0.1, 0.1, 0.2, 0.2]),
-                foot: ImagePoint::new(0.15, 0.2),
-                foot_sigma: 0.01,
-                score: 0.8,
-                hits: 3,
-                looks: 3,
-            },
+            preset: None,
+            sight: sight(None),
             matter: matter(code),
             location: east_m.map(|m| location(m, error_m)),
             unit_grid: Some(UnitGrid { code: cell.into(), probability: 0.99, boundary: Vec::new() }),
@@ -122,7 +130,11 @@ mod tests {
             matter: matter(code),
             location: east_m.map(|m| location(m, 1.0)),
             unit_grid: Some(cell.into()),
-            opened_by: (CameraId::new("a"), ImageBox::from([0.1, 0.1, 0.2, 0.2])),
+            opened_by: Opener {
+                camera: CameraId::new("a"),
+                preset: None,
+                bounds: ImageBox::from([0.1, 0.1, 0.2, 0.2]),
+            },
         }
     }
 
@@ -141,6 +153,19 @@ mod tests {
         let mut elsewhere = finding(None, "A", "06010", 1.0);
         elsewhere.sight.bounds = ImageBox::from([0.6, 0.6, 0.7, 0.7]);
         assert_eq!(judge(&elsewhere, &unplaced), Verdict::New, "same camera, other box");
+    }
+
+    #[test]
+    fn the_same_box_in_another_preset_is_another_thing() {
+        let mut from_gate = finding(None, "A", "06010", 1.0);
+        from_gate.preset = Some("gate".into());
+        let gate = OpenCase { opened_by: Opener::of(&from_gate), ..open("1", None, "A", "06010") };
+        assert_eq!(judge(&from_gate, std::slice::from_ref(&gate)), Verdict::SightingOf("1".into()));
+        let from_market = Finding { preset: Some("market".into()), ..from_gate.clone() };
+        assert_eq!(judge(&from_market, std::slice::from_ref(&gate)), Verdict::New);
+        let at_home = finding(Some(0.0), "A", "06010", 1.0);
+        assert_eq!(judge(&at_home, &[gate]), Verdict::New, "home is calibrated, the preset is not");
+        assert_eq!(judge(&from_gate, &[open("1", Some(0.0), "A", "06010")]), Verdict::New, "and back");
     }
 
     proptest! {

@@ -91,6 +91,9 @@ pub struct Sight {
 pub struct Finding {
     /// Which camera.
     pub camera: CameraId,
+    /// The name of the preset whose view it was seen in; `None` is the home view.
+    #[serde(default)]
+    pub preset: Option<String>,
     /// What the rule saw.
     pub sight: Sight,
     /// Which kind of problem.
@@ -103,4 +106,29 @@ pub struct Finding {
     pub responsibility_grid: Option<String>,
     /// Two findings of one matter in one cell within this distance are one problem, metres.
     pub merge_radius_m: f64,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// What the first rule saw in a view.
+    pub(crate) fn sight(preset: Option<usize>) -> Sight {
+        let at = Timestamp::from_millis(0);
+        Sight {
+            spot: SpotId { first_at: at, ordinal: 0 },
+            rule: 0,
+            variant: Variant::Plain,
+            preset,
+            zone: "z".into(),
+            at,
+            first_at: at,
+            bounds: ImageBox::from([0.1, 0.1, 0.2, 0.2]),
+            foot: ImagePoint::new(0.15, 0.2),
+            foot_sigma: 0.01,
+            score: 0.8,
+            hits: 3,
+            looks: 3,
+        }
+    }
 }

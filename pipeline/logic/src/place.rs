@@ -37,6 +37,7 @@ pub fn place(camera_id: &CameraId, camera: &Camera, grids: &Grids, sight: &Sight
     });
     Finding {
         camera: camera_id.clone(),
+        preset: sight.preset.and_then(|number| Some(camera.presets.get(number)?.name.clone())),
         sight: sight.clone(),
         matter: Matter {
             standard_ref: rule.standard_ref.clone(),
@@ -87,6 +88,21 @@ mod tests {
         let mut cell = layer.cells()[0].clone();
         code.clone_into(&mut cell.code);
         cell
+    }
+
+    #[test]
+    fn a_finding_names_the_preset_that_it_was_seen_in() {
+        let text = "name = 'x'\n[stream]\nurl = 'rtsp://127.0.0.1/x'\n\
+                    [[preset]]\nname = 'gate'\n[[preset]]\nname = 'market'\n\
+                    [[zone]]\nid = 'all'\nkind = 'footway'\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
+                    [[rule]]\nkind = 'litter'\n";
+        let camera = Camera::parse("x.toml", text, &calib::matter::Catalogue::builtin()).unwrap();
+        let seen_in = |preset: Option<usize>| {
+            let sight = crate::finding::tests::sight(preset);
+            place(&CameraId::new("x"), &camera, &Grids::default(), &sight).preset
+        };
+        assert_eq!(seen_in(Some(1)).as_deref(), Some("market"));
+        assert_eq!(seen_in(None), None, "the home view");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use calib::grid::Grids;
 use calib::time::Timestamp;
-use logic::dedupe::{OpenCase, Verdict, judge};
+use logic::dedupe::{OpenCase, Opener, Verdict, judge};
 use logic::finding::{Finding, SpotId};
 use logic::place::place;
 
@@ -191,7 +191,7 @@ impl Desk {
             matter: finding.matter.clone(),
             location: finding.location.clone(),
             unit_grid: finding.unit_grid.as_ref().map(|grid| grid.code.clone()),
-            opened_by: (finding.camera.clone(), finding.sight.bounds),
+            opened_by: Opener::of(finding),
         });
         number
     }

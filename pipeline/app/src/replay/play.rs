@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use calib::picture::YuvView;
 use calib::time::Timestamp;
 use ingest::{Cadence, Clip, Frame};
-use logic::dedupe::{OpenCase, Verdict, judge};
+use logic::dedupe::{OpenCase, Opener, Verdict, judge};
 use logic::finding::{Event, Finding, SpotId};
 use logic::look::CameraId;
 use models::{Classifier, Detector, Manifest, Runtime};
@@ -195,7 +195,7 @@ impl Cases {
             matter: finding.matter.clone(),
             location: finding.location.clone(),
             unit_grid: finding.unit_grid.as_ref().map(|grid| grid.code.clone()),
-            opened_by: (finding.camera.clone(), finding.sight.bounds),
+            opened_by: Opener::of(finding),
         });
         number
     }

@@ -16,7 +16,7 @@
 use calib::space::ImageBox;
 use calib::time::Timestamp;
 use logic::case::{Case, CaseState, ModelRef, Sighting, Source, SourceKind};
-use logic::dedupe::{OpenCase, Verdict, judge};
+use logic::dedupe::{OpenCase, Opener, Verdict, judge};
 use logic::finding::Finding;
 use logic::look::CameraId;
 use sqlx::SqliteConnection;
@@ -178,12 +178,14 @@ pub(super) async fn cases_of_matter(
 fn read_open_case(camera: &str, bounds: &str, body: &str) -> Result<OpenCase, ReportError> {
     let case: Case = read_json("case", body)?;
     let bounds: ImageBox = read_json("box", bounds)?;
+    // The first source is the one that opened it; sightings add theirs behind.
+    let preset = case.sources.into_iter().next().and_then(|source| source.preset);
     Ok(OpenCase {
         case_id: case.case_id,
         matter: case.matter,
         location: case.location,
         unit_grid: case.unit_grid.map(|grid| grid.code),
-        opened_by: (CameraId::new(camera), bounds),
+        opened_by: Opener { camera: CameraId::new(camera), preset, bounds },
     })
 }
 
@@ -364,7 +366,7 @@ fn source_of(finding: &Finding) -> Source {
         kind: SourceKind::Camera,
         id: finding.camera.to_string(),
         zone: Some(finding.sight.zone.clone()),
-        preset: None,
+        preset: finding.preset.clone(),
     }
 }
 

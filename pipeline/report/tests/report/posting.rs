@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use logic::case::EvidenceRole;
+use logic::finding::Finding;
 use report::{Committed, OutboxState, PostEvent, Retry};
 use tempfile::tempdir;
 
@@ -252,6 +253,38 @@ async fn a_closed_case_that_comes_back_is_a_new_one_linked_to_it() {
     // The other camera's spot is still bound to the second case: it joins the third.
     let other = commit(&reporter, &seen(&Frame::new(6), &found("b", 6))).await;
     assert_eq!(other, Committed::SightingOf(third.case_id));
+}
+
+#[tokio::test]
+async fn a_case_and_its_sighting_name_the_preset() {
+    let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
+    let reporter = reopen(&config(dir.path(), &desk.url())).await;
+    let mut events = reporter.events();
+    let _poster = reporter.spawn_poster();
+    let at = |at_ms| Finding { preset: Some("market".into()), ..finding("a", 0.0, START_MS, at_ms) };
+    commit(&reporter, &confirmed(&Frame::new(1), &at(START_MS + 1))).await;
+    commit(&reporter, &seen(&Frame::new(2), &at(START_MS + 2))).await;
+    let sighting = event(&mut events, sighting_posted).await;
+    assert_eq!(sighting.source.preset.as_deref(), Some("market"));
+    let case = reporter.store().cases().await.unwrap().remove(0).case;
+    assert_eq!(case.sources, [sighting.source]);
+}
+
+#[tokio::test]
+async fn the_same_box_in_two_uncalibrated_presets_is_two_cases() {
+    let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
+    let reporter = reopen(&config(dir.path(), &desk.url())).await;
+    let of = |preset: &str, first_ms| Finding {
+        preset: Some(preset.into()),
+        location: None,
+        unit_grid: None,
+        ..finding("a", 0.0, first_ms, first_ms + 1)
+    };
+    let gate = commit(&reporter, &confirmed(&Frame::new(1), &of("gate", START_MS))).await;
+    let market = commit(&reporter, &confirmed(&Frame::new(2), &of("market", START_MS + 10))).await;
+    assert!(matches!(market, Committed::Opened(_)));
+    let again = commit(&reporter, &confirmed(&Frame::new(3), &of("gate", START_MS + 20))).await;
+    assert_eq!(again, Committed::SightingOf(gate.case_id().to_owned()));
 }
 
 #[tokio::test]

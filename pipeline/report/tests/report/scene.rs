@@ -55,6 +55,7 @@ pub(crate) fn finding(camera: &str, east_m: f64, first_ms: i64, at_ms: i64) -> F
     let place = plane.lon_lat_from_ground(GroundPoint::new(east_m, 0.0));
     Finding {
         camera: CameraId::new(camera),
+        preset: None,
         sight: Sight {
             spot: spot(first_ms),
             rule: 0,
