@@ -22,6 +22,7 @@ mod node;
 mod place;
 mod platform;
 mod probe;
+mod reference;
 mod reload;
 mod replay;
 mod run;

@@ -358,10 +358,12 @@ impl Detect {
             if self.seats.len() <= camera {
                 self.seats.resize_with(camera + 1, || None);
             }
-            let before = self.seats[camera].as_ref().map(|seat| &seat.lookout);
-            // Whoever edits the file of a camera that looks elsewhere says by it that it shall look there.
-            let accepts = before.is_some_and(Lookout::has_moved) && matches!(news, News::Changed(_));
-            let own = before.map(Lookout::remembered);
+            let before = self.seats[camera].as_ref();
+            let accepts = match (&news, before) {
+                (News::Changed(now), Some(seat)) => seat.lookout.is_accepted_by(&seat.entry, now),
+                _ => false,
+            };
+            let own = before.map(|seat| seat.lookout.remembered());
             let (entry, remembered) = match news {
                 News::Joined(entry, remembered) => (entry, own.unwrap_or(*remembered)),
                 News::Changed(entry) => (entry, own.unwrap_or_default()),
@@ -377,8 +379,8 @@ impl Detect {
             let lane = self.fleet.lane(camera);
             self.eyes.know(camera, &lane.id, &entry.camera);
             let mut lookout = Lookout::resume(&entry, remembered);
-            if accepts {
-                lookout.accept();
+            if accepts && lookout.accept() {
+                tracing::warn!(camera = %lane.id, "its view as it is now is taken for its reference");
             }
             // A fault that still is there is told again by its first look.
             lane.turn(None);
