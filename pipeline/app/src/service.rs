@@ -566,7 +566,7 @@ fn provenance(entry: &CameraEntry, model: &ModelRef, zone: &str) -> Provenance {
         config_sha256: entry.sha256.clone(),
         utc_offset_minutes: camera.utc_offset_minutes,
         zone_polygon_in_image: zone
-            .map(|zone| zone.outline_in_image(camera.ground.as_ref()))
+            .map(|zone| zone.outline_in_image(camera.view(zone.preset)))
             .unwrap_or_default(),
     }
 }
