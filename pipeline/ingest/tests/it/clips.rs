@@ -90,3 +90,22 @@ fn a_film_of_no_size_or_into_no_folder_is_refused() {
     let nowhere = Film::create(&clips.path("no/folder/film.mp4"), 64, 34);
     assert!(nowhere.is_err());
 }
+
+#[test]
+fn a_film_on_a_full_disk_fails_and_never_hangs() {
+    // Every write there fails as on a full disk.
+    let film = Film::create(Path::new("/dev/full"), 640, 360).unwrap();
+    let mut noise = 1_u32;
+    let mut picture = || -> Vec<u8> {
+        let byte = |_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 24) as u8
+        };
+        (0..640 * 360 * 3).map(byte).collect()
+    };
+    let lasts = Duration::from_millis(40);
+    let failed = (0..500_u32).find_map(|number| film.write(&picture(), number * lasts, lasts).err());
+    let failed = failed.expect("nothing fits on a full disk").to_string();
+    assert!(failed.contains("/dev/full"), "{failed}");
+    assert_eq!(film.finish().unwrap_err().to_string(), failed);
+}
