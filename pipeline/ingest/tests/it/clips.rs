@@ -57,6 +57,10 @@ fn what_is_no_clip_is_refused_with_its_name_and_the_reason() {
     std::fs::write(&text, "this is no video\n".repeat(100)).unwrap();
     let refused = times(&text, Cadence::Keyframes).unwrap_err().to_string();
     assert!(refused.contains("text.mp4") && !refused.contains("camera"), "{refused}");
+    let folder = clips.path("folder.mp4");
+    std::fs::create_dir(&folder).unwrap();
+    let refused = times(&folder, Cadence::Keyframes).unwrap_err().to_string();
+    assert!(refused.contains("folder.mp4") && refused.contains("is no regular file"), "{refused}");
     let whole = clips.of("ball", Codec::H264, 1.0);
     let half = clips.path("half.mp4");
     let bytes = std::fs::read(whole).unwrap();
