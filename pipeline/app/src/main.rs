@@ -29,6 +29,7 @@ mod run;
 mod service;
 mod sight;
 mod sim;
+mod sink;
 mod source;
 mod stamps;
 mod swap;
