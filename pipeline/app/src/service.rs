@@ -54,6 +54,9 @@ const TASKS_MAX: usize = 16;
 const SNAPSHOT_MS_MIN: i64 = 4_000;
 /// A scene is written at most so often: it is large, and what it learns in a quarter of an hour it can learn again.
 const SCENE_MS_MIN: i64 = 900_000;
+/// From camera to camera, so that they do not all write theirs at once: whole seconds, and 900 cameras before two
+/// meet.
+const SCENE_APART_MS: i64 = 37_000;
 /// In the place of a frame that cannot be read.
 const NO_PICTURE: YuvView<'static> = YuvView {
     width: 0,
@@ -308,6 +311,11 @@ impl Seat {
     }
 }
 
+/// How much sooner than the rest a camera writes its first scene.
+fn scene_ahead_ms(camera: CameraIndex) -> i64 {
+    (camera as i64).wrapping_mul(SCENE_APART_MS).rem_euclid(SCENE_MS_MIN)
+}
+
 /// The detect thread: frames in, tasks out.
 struct Detect {
     eyes: Eyes,
@@ -420,7 +428,8 @@ impl Detect {
         if decided || due {
             seat.kept_at = look.at;
         }
-        let scene_kept_at = *seat.scene_kept_at.get_or_insert(look.at);
+        let scene_kept_at =
+            *seat.scene_kept_at.get_or_insert_with(|| look.at.plus_millis(-scene_ahead_ms(camera)));
         let scene_due = look.at.millis_since(scene_kept_at).abs() >= SCENE_MS_MIN;
         if scene_due {
             seat.scene_kept_at = Some(look.at);
@@ -568,5 +577,22 @@ fn provenance(entry: &CameraEntry, model: &ModelRef, zone: &str) -> Provenance {
         zone_polygon_in_image: zone
             .map(|zone| zone.outline_in_image(camera.view(zone.preset)))
             .unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_scenes_of_a_county_are_written_at_different_times() {
+        let mut a_minute: BTreeMap<i64, usize> = BTreeMap::new();
+        for camera in 0..232 {
+            *a_minute.entry(scene_ahead_ms(camera) / 60_000).or_default() += 1;
+        }
+        assert_eq!(a_minute.len(), 15);
+        assert!(a_minute.values().all(|cameras| *cameras <= 18), "{a_minute:?}");
     }
 }
