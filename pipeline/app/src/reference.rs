@@ -58,7 +58,9 @@ impl Named {
             return Ok(true);
         }
         let (width, height) = (rgb.width(), rgb.height());
-        Err(format!("{width}x{height} is another shape than the camera's picture has; save it from its stream"))
+        Err(format!(
+            "{width}x{height} is another shape than the camera's picture has; save it from its stream"
+        ))
     }
 }
 

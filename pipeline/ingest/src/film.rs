@@ -77,7 +77,8 @@ impl Film {
             gst::Element::link_many(&chain)
         });
         built.map_err(|error| refuse(error.to_string()))?;
-        let film = Self { path: path.to_owned(), pipeline, source, size: (width, height), failed: OnceCell::new() };
+        let film =
+            Self { path: path.to_owned(), pipeline, source, size: (width, height), failed: OnceCell::new() };
         if film.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(film.refused("the file cannot be written"));
         }

@@ -160,7 +160,8 @@ impl SceneWatch {
     pub fn needs_reference(&self, preset: Option<usize>, sha256: &str) -> bool {
         let Some(name) = self.preset_name(preset) else { return false };
         let is_taken = |reference: &Reference| reference.preset == name && reference.sha256 == sha256;
-        !self.state.references.iter().any(is_taken) || !self.state.views.iter().any(|view| view.preset == name)
+        !self.state.references.iter().any(is_taken)
+            || !self.state.views.iter().any(|view| view.preset == name)
     }
 
     /// Says what a view should look like, by its preset's number in the camera's file (`None`: home), and the

@@ -1,8 +1,6 @@
 //! What is kept: over a restart, from preset to preset, from day to day.
 
-use logic::scene::{
-    Proposal, ProposalKind, Scene, SceneState, SceneWatch, THUMB_WIDTH, Thumb, ViewFault,
-};
+use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, THUMB_WIDTH, Thumb, ViewFault};
 use proptest::prelude::*;
 
 use crate::world::{Dice, Moment, Thing, World, at};

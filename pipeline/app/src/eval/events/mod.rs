@@ -20,8 +20,8 @@ use logic::look::CameraId;
 
 use super::{Arguments, Refused, dataset, say, table};
 use crate::node::{CameraEntry, Node};
-use crate::replay::film::{self, Drawn};
 use crate::replay;
+use crate::replay::film::{self, Drawn};
 use crate::replay::play::{Played, Player, Step, Told};
 use crate::sink::Sink;
 use score::{Ratios, Report, Score};
@@ -167,9 +167,8 @@ fn is_clip_ending(ending: &str) -> bool {
 
 /// The camera's rule that reports a matter.
 fn kind_of(entry: &CameraEntry, matter: &str) -> Option<&'static str> {
-    let is_of = |rule: &&Rule| {
-        rule.code == matter || rule.other.as_ref().is_some_and(|other| other.code == matter)
-    };
+    let is_of =
+        |rule: &&Rule| rule.code == matter || rule.other.as_ref().is_some_and(|other| other.code == matter);
     entry.camera.rules.iter().find(is_of).map(|rule| rule.kind.name())
 }
 

@@ -100,10 +100,7 @@ impl Truth {
     ///
     /// # Errors
     /// No file, no such JSON, or an event without time or place.
-    pub(super) fn load(
-        file: &Path,
-        kind_of: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<Self, Problem> {
+    pub(super) fn load(file: &Path, kind_of: impl Fn(&str) -> Option<&'static str>) -> Result<Self, Problem> {
         let mend = "write {\"events\": [{\"id\", \"matter\", \"what\", \"from_s\", \"to_s\", \"box\": [x0, y0, x1, y1]}]}, \
                     the box in shares of the picture; a clip on which nothing may be reported has no events";
         let refuse = |what: String| problem(file, None, what, mend);
