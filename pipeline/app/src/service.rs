@@ -581,18 +581,5 @@ fn provenance(entry: &CameraEntry, model: &ModelRef, zone: &str) -> Provenance {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn the_scenes_of_a_county_are_written_at_different_times() {
-        let mut a_minute: BTreeMap<i64, usize> = BTreeMap::new();
-        for camera in 0..232 {
-            *a_minute.entry(scene_ahead_ms(camera) / 60_000).or_default() += 1;
-        }
-        assert_eq!(a_minute.len(), 15);
-        assert!(a_minute.values().all(|cameras| *cameras <= 18), "{a_minute:?}");
-    }
-}
+#[path = "service_tests.rs"]
+mod tests;
