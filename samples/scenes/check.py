@@ -1,6 +1,6 @@
 """What the real detector sees in the clips.
 
-    python check.py --model city_nano_b1_416.onnx [--json FILE] CLIP.mp4 | PICTURE.png ...
+    python check.py --model models/city-nano/city_nano.onnx [--json FILE] CLIP.mp4 | PICTURE.png ...
 
 In: clips with `<clip>.truth.json` beside them, decoded at their key frames (one every two
 seconds), or pictures. Out: for every event the share of looks that hit, and every detection that
@@ -9,16 +9,17 @@ might raise a false finding. Decoding: YOLOX raw grid, strides 8, 16, 32; NMS pe
 import argparse
 import json
 import os
+import tomllib
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 
-LABELS = ("person bicycle car motorcycle bus truck umbrella chair dining_table bench bottle bag potted_plant garbage "
-          "garbage_bin bin_overflow machinery traffic_cone").split()
-RISKY = {"umbrella", "dining_table", "chair", "bench", "garbage", "garbage_bin", "bin_overflow", "machinery", "traffic_cone"}
-WANTED = {"street_vendor": ["umbrella", "dining_table", "person"], "litter": ["garbage"],
-          "overflowing_bin": ["bin_overflow", "garbage", "garbage_bin"], "piled_material": ["machinery", "garbage"]}
+RISKY = {"umbrella", "table", "chair", "stall", "goods", "garbage", "garbage_bin", "bin_overflow", "material_pile",
+         "machinery", "scaffold", "traffic_cone", "hoarding"}
+WANTED = {"street_vendor": ["stall", "umbrella", "table", "goods", "person"], "litter": ["garbage"],
+          "overflowing_bin": ["bin_overflow", "garbage", "garbage_bin"],
+          "piled_material": ["material_pile", "machinery", "garbage"]}
 SIDE = 416
 LOOK_S = 2.0
 
@@ -29,6 +30,7 @@ class Detector:
         o.intra_op_num_threads = 1
         self.session = ort.InferenceSession(path, o, providers=["CPUExecutionProvider"])
         self.name = self.session.get_inputs()[0].name
+        self.labels = labels_of(path)
         cells = []
         for s in (8, 16, 32):
             n = SIDE // s
@@ -48,7 +50,7 @@ class Detector:
         wh = np.exp(out[:, 2:4]) * self.cells[:, 2:]
         boxes = np.concatenate([xy - wh / 2, xy + wh / 2], 1) / k
         found = []
-        for c, label in enumerate(LABELS):
+        for c, label in enumerate(self.labels):
             s = out[:, 4] * out[:, 5 + c]
             idx = np.where(s >= least)[0]
             idx = idx[np.argsort(-s[idx])]
@@ -57,6 +59,16 @@ class Detector:
                 found.append((label, float(s[i]), *[float(v) for v in boxes[i]]))
                 idx = np.array([j for j in rest if iou(boxes[i], boxes[j]) < .45], int)
         return sorted(found, key=lambda d: -d[1])
+
+
+def labels_of(weights):
+    """The model's labels in its order, as the manifest beside its weights says."""
+    path = os.path.join(os.path.dirname(os.path.abspath(weights)), "manifest.toml")
+    with open(path, "rb") as file:
+        manifest = tomllib.load(file)
+    if manifest["weights"] != os.path.basename(weights):
+        raise SystemExit(f"{path} is the manifest of {manifest['weights']}, not of {weights}")
+    return manifest["labels"]
 
 
 def iou(a, b):

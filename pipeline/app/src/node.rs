@@ -19,7 +19,7 @@ use calib::papers::{Faults, Found, Papers};
 use logic::look::CameraId;
 use sha2::{Digest, Sha256};
 
-use crate::{eyes, source};
+use crate::{eyes, reference, source};
 
 /// Where the embedded desk listens when its file says nothing.
 pub(crate) const DESK_LISTEN: &str = "127.0.0.1:8642";
@@ -548,6 +548,10 @@ fn read_camera(
         }
         None => Arc::clone(&papers.grids),
     };
+    for picture in camera.iter().flat_map(|camera| reference::named(camera, &folder)) {
+        asked.note(&picture.path);
+        doubts.extend(picture.problem(&shown));
+    }
     let password = camera.as_ref().and_then(|camera| camera.stream.password.as_ref());
     if let Some(PasswordPlace::File(path)) = password {
         asked.note(&folder.join(path));

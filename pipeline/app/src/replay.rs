@@ -34,7 +34,7 @@ use play::{Pace, Played, Player, Step};
 /// When a clip begins where nobody says: ten o'clock of a Wednesday, by the camera's own clock.
 pub(crate) const START: &str = "2026-07-01T10:00:00";
 /// The model where neither a node nor the command line names one.
-pub(crate) const MODEL: &str = "city-nano";
+const MODEL: &str = "city-nano";
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -110,8 +110,8 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             video.add(&id, &entry.camera, step)?;
         }
         Ok(())
-    })?;
-    video.map(Drawn::finish).transpose()?;
+    });
+    let played = film::whole(played, video)?;
     progress.bar.finish_and_clear();
     eprintln!("{}", summary(&player, &played));
     Ok(ExitCode::SUCCESS)
@@ -140,14 +140,34 @@ struct Setting {
 }
 
 fn open(arguments: &Arguments) -> Result<(Setting, models::Manifest), Vec<Problem>> {
+    if let Some(problem) = arguments.video.as_deref().and_then(|video| overwrites(video, &arguments.clip)) {
+        return Err(vec![problem]);
+    }
     let node = arguments.config.as_deref().map(read_node).transpose()?;
     let camera = camera_of(&arguments.camera, node.as_ref())?;
-    let named = arguments.model.as_deref();
-    // A model of one's own choice is not judged by the node's second.
-    let second = node.as_ref().filter(|_| named.is_none()).and_then(|node| node.second.clone());
-    let of_node = node.as_ref().map(|node| node.manifest.as_path());
-    let manifest = eval::manifest(named.or(of_node).unwrap_or(Path::new(MODEL)))?;
+    let (manifest, second) = model_of(arguments.model.as_deref(), node.as_ref())?;
     Ok((Setting { camera, second, threads: threads() }, manifest))
+}
+
+/// What is wrong with a video that would be written over the clip that it is made of.
+pub(crate) fn overwrites(video: &Path, clip: &Path) -> Option<Problem> {
+    let is_same = video.canonicalize().is_ok_and(|video| clip.canonicalize().is_ok_and(|clip| clip == video));
+    let mend = "give the video another name or another folder";
+    is_same.then(|| node::file_problem(&video.display().to_string(), "", "is the clip itself", mend))
+}
+
+/// The node's own model and the one that judges what it sees, or the model of somebody's choice alone.
+///
+/// # Errors
+/// No such model.
+pub(crate) fn model_of(
+    named: Option<&Path>,
+    node: Option<&Node>,
+) -> Result<(models::Manifest, Option<PathBuf>), Vec<Problem>> {
+    // A model of one's own choice is not judged by the node's second.
+    let second = node.filter(|_| named.is_none()).and_then(|node| node.second.clone());
+    let of_node = node.map(|node| node.manifest.as_path());
+    Ok((eval::manifest(named.or(of_node).unwrap_or(Path::new(MODEL)))?, second))
 }
 
 /// Threads of the model: nothing else needs them.

@@ -54,6 +54,9 @@ const TASKS_MAX: usize = 16;
 const SNAPSHOT_MS_MIN: i64 = 4_000;
 /// A scene is written at most so often: it is large, and what it learns in a quarter of an hour it can learn again.
 const SCENE_MS_MIN: i64 = 900_000;
+/// From camera to camera, so that they do not all write theirs at once: whole seconds, and 900 cameras before two
+/// meet.
+const SCENE_APART_MS: i64 = 37_000;
 /// In the place of a frame that cannot be read.
 const NO_PICTURE: YuvView<'static> = YuvView {
     width: 0,
@@ -308,6 +311,11 @@ impl Seat {
     }
 }
 
+/// How much sooner than the rest a camera writes its first scene.
+fn scene_ahead_ms(camera: CameraIndex) -> i64 {
+    (camera as i64).wrapping_mul(SCENE_APART_MS).rem_euclid(SCENE_MS_MIN)
+}
+
 /// The detect thread: frames in, tasks out.
 struct Detect {
     eyes: Eyes,
@@ -358,10 +366,12 @@ impl Detect {
             if self.seats.len() <= camera {
                 self.seats.resize_with(camera + 1, || None);
             }
-            let before = self.seats[camera].as_ref().map(|seat| &seat.lookout);
-            // Whoever edits the file of a camera that looks elsewhere says by it that it shall look there.
-            let accepts = before.is_some_and(Lookout::has_moved) && matches!(news, News::Changed(_));
-            let own = before.map(Lookout::remembered);
+            let before = self.seats[camera].as_ref();
+            let accepts = match (&news, before) {
+                (News::Changed(now), Some(seat)) => seat.lookout.is_accepted_by(&seat.entry, now),
+                _ => false,
+            };
+            let own = before.map(|seat| seat.lookout.remembered());
             let (entry, remembered) = match news {
                 News::Joined(entry, remembered) => (entry, own.unwrap_or(*remembered)),
                 News::Changed(entry) => (entry, own.unwrap_or_default()),
@@ -377,8 +387,8 @@ impl Detect {
             let lane = self.fleet.lane(camera);
             self.eyes.know(camera, &lane.id, &entry.camera);
             let mut lookout = Lookout::resume(&entry, remembered);
-            if accepts {
-                lookout.accept();
+            if accepts && lookout.accept() {
+                tracing::warn!(camera = %lane.id, "its view as it is now is taken for its reference");
             }
             // A fault that still is there is told again by its first look.
             lane.turn(None);
@@ -419,7 +429,8 @@ impl Detect {
         if decided || due {
             seat.kept_at = look.at;
         }
-        let scene_kept_at = *seat.scene_kept_at.get_or_insert(look.at);
+        let scene_kept_at =
+            *seat.scene_kept_at.get_or_insert_with(|| look.at.plus_millis(-scene_ahead_ms(camera)));
         let scene_due = look.at.millis_since(scene_kept_at).abs() >= SCENE_MS_MIN;
         if scene_due {
             seat.scene_kept_at = Some(look.at);
@@ -565,7 +576,11 @@ fn provenance(entry: &CameraEntry, model: &ModelRef, zone: &str) -> Provenance {
         config_sha256: entry.sha256.clone(),
         utc_offset_minutes: camera.utc_offset_minutes,
         zone_polygon_in_image: zone
-            .map(|zone| zone.outline_in_image(camera.ground.as_ref()))
+            .map(|zone| zone.outline_in_image(camera.view(zone.preset)))
             .unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -3,7 +3,6 @@
 //! In: a frame's picture and the detector's boxes in it. Out: the look, the events of the rules, a change of the
 //! view's state. The service and `shirong replay` look through the same one. Never: a clock, a store.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use calib::picture::YuvView;
@@ -14,9 +13,9 @@ use logic::look::{Detection, Look};
 use logic::scene::{ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
 use logic::watch::{Watch, WatchState};
 
-use crate::eval::picture::{self, I420};
 use crate::eyes::Sure;
 use crate::node::CameraEntry;
+use crate::reference;
 
 /// Share of the smaller of a box and a proposal that both must show.
 const NEWS_SHARE_MIN: f32 = 0.5;
@@ -34,6 +33,8 @@ pub(crate) struct Remembered {
 pub(crate) struct Lookout {
     scene: SceneWatch,
     watch: Watch,
+    /// Whether the file's picture of the home view was news to it.
+    is_home_new: bool,
     fault: Option<ViewFault>,
     /// The view of the latest look.
     preset: Option<usize>,
@@ -63,28 +64,31 @@ pub(crate) struct LeftOut {
 }
 
 impl Lookout {
-    /// A lookout that goes on from what was kept. One without a background takes the pictures that the camera's
-    /// file names, or else its first looks.
+    /// A lookout that goes on from what was kept. A view without a background is what the picture shows that the
+    /// camera's file names, or else its first looks; so is one whose picture is another one now.
     pub(crate) fn resume(entry: &CameraEntry, remembered: Remembered) -> Self {
         let Remembered { watch, scene } = remembered;
         let camera = &entry.camera;
-        let scene = match scene {
-            Some(state) => SceneWatch::resume(Arc::clone(camera), state),
-            None => referred(entry),
-        };
+        let mut scene = SceneWatch::resume(Arc::clone(camera), scene.unwrap_or_default());
+        let is_home_new = reference::give(&mut scene, entry);
         let watch = Watch::resume(Arc::clone(camera), watch);
-        Self { scene, watch, fault: None, preset: None, held: Vec::new() }
+        Self { scene, watch, is_home_new, fault: None, preset: None, held: Vec::new() }
     }
 
-    /// A person says that the view is as it should be: what it shows now is its reference.
-    pub(crate) fn accept(&mut self) {
-        self.scene.accept();
-        self.fault = None;
+    /// Whether a change of its file says that its view is as it should be: whoever edits the file of a camera
+    /// that looks elsewhere says by it that it shall look there. An edit of what cameras share does not.
+    pub(crate) fn is_accepted_by(&self, before: &CameraEntry, now: &CameraEntry) -> bool {
+        self.fault.is_some_and(ViewFault::is_acceptable) && before.sha256 != now.sha256
     }
 
-    /// Whether its view has left its reference.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.fault == Some(ViewFault::Moved)
+    /// A person says that the view is as it should be: what it shows now is its reference. `false`, and nothing
+    /// changes, where its file has just brought a picture that says so, and for a camera with presets.
+    pub(crate) fn accept(&mut self) -> bool {
+        let is_accepted = !self.is_home_new && self.scene.accept();
+        if is_accepted {
+            self.fault = None;
+        }
+        is_accepted
     }
 
     /// Takes one look. Faint boxes count only where the background says that something new stands.
@@ -142,26 +146,74 @@ fn shows_news(scene: &Scene, bounds: &ImageBox) -> bool {
     })
 }
 
-/// A scene that knows the pictures which the camera's file names.
-fn referred(entry: &CameraEntry) -> SceneWatch {
-    let camera = &entry.camera;
-    let mut scene = SceneWatch::new(Arc::clone(camera));
-    let of_presets = camera.presets.iter().enumerate().map(|(at, preset)| (Some(at), &preset.reference));
-    for (preset, path) in of_presets.chain([(None, &camera.scene.reference)]) {
-        let Some(path) = path.as_deref().map(|path| entry.folder.join(path)) else { continue };
-        match reference(&path) {
-            Ok(thumb) => scene.set_reference(preset, &thumb),
-            Err(error) => {
-                let path = path.display();
-                tracing::warn!(%path, error, "is no reference picture; the first good looks stand in for it");
-            }
-        }
-    }
-    scene
-}
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-fn reference(path: &Path) -> Result<Thumb, String> {
-    picture::read(path).map(|rgb| Thumb::from_view(&I420::of(&rgb).view()))
+    use calib::grid::Grids;
+    use calib::matter::Catalogue;
+    use image::RgbImage;
+
+    use super::*;
+    use crate::node;
+
+    /// The sample camera with more lines, in a folder of its own.
+    fn entry(folder: &Path, more: &str) -> CameraEntry {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/cameras/litter.toml");
+        let text = std::fs::read_to_string(sample).expect("the sample's file") + more;
+        let file = folder.join("litter.toml");
+        std::fs::write(&file, text).expect("written");
+        let read = node::load_camera(&file, &Catalogue::builtin(), &Arc::new(Grids::default()));
+        read.unwrap_or_else(|problems| panic!("{problems:?}")).1
+    }
+
+    /// A picture whose stripes are so wide.
+    fn picture(folder: &Path, name: &str, size: (u32, u32), stripe: u32) {
+        let at = |x: u32, y: u32| image::Rgb([if (x / stripe + y / stripe) % 2 == 0 { 60 } else { 180 }; 3]);
+        RgbImage::from_fn(size.0, size.1, at).save(folder.join(name)).expect("written");
+    }
+
+    const GATE: &str = "\n[[preset]]\nname = \"gate\"\nreference = \"gate.png\"\n";
+
+    #[test]
+    fn only_an_edit_of_its_own_file_says_that_a_view_that_has_moved_is_right() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let before = entry(folder.path(), "");
+        let mut lookout = Lookout::resume(&before, Remembered::default());
+        let edited = entry(folder.path(), "\n# It looks at the gate now.\n");
+        assert!(!lookout.is_accepted_by(&before, &edited), "it has not moved");
+        lookout.fault = Some(ViewFault::Moved);
+        assert!(!lookout.is_accepted_by(&before, &before.clone()), "permits were edited, or a grid");
+        assert!(lookout.is_accepted_by(&before, &edited));
+        assert!(lookout.accept());
+        let turning = entry(folder.path(), "\n[[preset]]\nname = \"gate\"\n");
+        assert!(!Lookout::resume(&turning, Remembered::default()).accept(), "it may be turning");
+    }
+
+    #[test]
+    fn a_reference_that_comes_later_or_changes_is_taken_and_one_that_fits_nothing_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = "\n[scene]\nreference = \"home.png\"\n";
+        picture(folder.path(), "home.png", (640, 360), 40);
+        let mut lookout = Lookout::resume(&entry(folder.path(), home), Remembered::default());
+        assert!(!lookout.accept(), "its own picture says what is right");
+
+        picture(folder.path(), "gate.png", (640, 360), 25);
+        let turning = entry(folder.path(), &format!("{home}{GATE}"));
+        let known = lookout.scene().clone();
+        lookout = Lookout::resume(&turning, lookout.remembered());
+        assert_ne!(*lookout.scene(), known, "the preset's picture is taken");
+
+        let known = lookout.scene().clone();
+        lookout = Lookout::resume(&turning, lookout.remembered());
+        assert_eq!(*lookout.scene(), known, "nothing has changed");
+        picture(folder.path(), "gate.png", (640, 480), 25);
+        lookout = Lookout::resume(&turning, lookout.remembered());
+        assert_eq!(*lookout.scene(), known, "of another shape");
+        picture(folder.path(), "gate.png", (640, 360), 55);
+        lookout = Lookout::resume(&turning, lookout.remembered());
+        assert_ne!(*lookout.scene(), known, "another picture");
+    }
 }
 
 #[cfg(test)]

@@ -3,16 +3,17 @@
 //! In: seeds, days, cameras. Out: a table, on request the score as JSON and the event log as JSON lines. Never: a
 //! verdict on the score; it ends with 0 whatever it found.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ::sim::{Config, Day, KindScore, Score};
-use anyhow::{Context, Result};
+use ::sim::{Config, Day, KindScore, Outcome, Score};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+
+use crate::sink::Sink;
 
 /// Between two lines of progress where no terminal shows a bar.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
@@ -37,7 +38,8 @@ pub(crate) struct Arguments {
     /// Where to write the score as JSON; `-` for standard output instead of the table.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Where to write the event log, one JSON object a line; `-` for standard output.
+    /// Where to write the event log, one JSON object a line; `-` for standard output, and the table
+    /// goes to standard error.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 }
@@ -56,54 +58,58 @@ struct Report<'a> {
 
 /// Runs.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut events = arguments.events.as_deref().map(open).transpose()?;
+    let is_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(Sink::is_stdout);
+    if is_stdout(&arguments.json) && is_stdout(&arguments.events) {
+        eprintln!("error: --json and --events both go to standard output; give one of them a file");
+        return Ok(ExitCode::from(2));
+    }
+    let mut events = arguments.events.as_deref().map(Sink::open).transpose()?;
+    let json = arguments.json.as_deref().map(Sink::open).transpose()?;
     let progress = Progress::new(arguments.seeds * u64::from(arguments.days));
     let (mut looks, mut scores, began) = (0, Vec::new(), Instant::now());
     for seed in arguments.seed..arguments.seed.saturating_add(arguments.seeds) {
-        let config = Config {
-            look_secs: arguments.cadence,
-            ..Config::of(seed, arguments.days as usize, arguments.cameras as usize)
-        };
-        let mut written = Ok(());
-        let mut line = |text: &str| {
-            if let (Some(events), Ok(())) = (&mut events, &written) {
-                written = writeln!(events, "{text}");
-            }
-        };
-        let outcome = ::sim::run(&config, &mut line, &mut |day| progress.after(seed, &day))?;
-        written.context("write the event log")?;
+        let outcome = one(arguments, seed, events.as_mut(), &progress)?;
         looks += outcome.looks;
         scores.push(outcome.score);
     }
     let seconds = began.elapsed().as_secs_f64();
     progress.bar.finish_and_clear();
-    if let Some(events) = &mut events {
-        events.flush().context("write the event log")?;
-    }
+    events.map(Sink::finish).transpose()?;
     let score = Score::together(&scores);
     let Arguments { seeds, days, cameras, .. } = *arguments;
     let report =
         Report { looks, looks_per_s: looks as f64 / seconds.max(1e-9), seeds, days, cameras, score: &score };
-    let mut out = std::io::stdout().lock();
-    match arguments.json.as_deref() {
-        Some(path) if path == Path::new("-") => writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?,
-        json => {
-            table(&mut out, &report)?;
-            if let Some(path) = json {
-                let text = serde_json::to_string_pretty(&report)? + "\n";
-                std::fs::write(path, text).with_context(|| path.display().to_string())?;
-            }
-        }
+    if let Some(mut json) = json {
+        json.line(&serde_json::to_string_pretty(&report)?)?;
+        json.finish()?;
+    }
+    if is_stdout(&arguments.events) {
+        table(&mut std::io::stderr().lock(), &report)?;
+    } else if !is_stdout(&arguments.json) {
+        table(&mut std::io::stdout().lock(), &report)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(path: &Path) -> Result<Box<dyn Write>> {
-    if path == Path::new("-") {
-        return Ok(Box::new(BufWriter::new(std::io::stdout())));
-    }
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    Ok(Box::new(BufWriter::new(file)))
+/// Runs one seed. The event log ends at the first line that cannot be written, and with it the run after this seed.
+fn one(
+    arguments: &Arguments,
+    seed: u64,
+    mut events: Option<&mut Sink>,
+    progress: &Progress,
+) -> Result<Outcome> {
+    let config = Config {
+        look_secs: arguments.cadence,
+        ..Config::of(seed, arguments.days as usize, arguments.cameras as usize)
+    };
+    let mut written = Ok(());
+    let mut line = |text: &str| {
+        if let (Some(events), Ok(())) = (&mut events, &written) {
+            written = events.line(text);
+        }
+    };
+    let outcome = ::sim::run(&config, &mut line, &mut |day| progress.after(seed, &day))?;
+    written.map(|()| outcome)
 }
 
 fn table(out: &mut impl Write, report: &Report<'_>) -> Result<()> {

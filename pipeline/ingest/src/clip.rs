@@ -20,7 +20,8 @@ use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
 /// Frames decoded ahead of the one that was taken.
 const AHEAD: usize = 2;
-/// A recording that gives nothing for so long is given up.
+/// A recording in which nothing is read or decoded for so long is given up. One that is due for no picture may be
+/// silent for longer: at a look an hour most of it is passed over.
 const SILENT_LIMIT: Duration = Duration::from_secs(60);
 /// What its pipeline may have to say at once: every frame ahead, that it is ready, alive, failed, at its end.
 const EVENTS_MAX: usize = AHEAD + 8;
@@ -43,6 +44,7 @@ pub struct Clip {
     permits: Option<SyncSender<()>>,
     events: Receiver<Event>,
     stream: Option<Stream>,
+    tally: Arc<Tally>,
     /// Once it has ended: `None` at its end, else the reason.
     end: Option<Option<String>>,
 }
@@ -51,10 +53,13 @@ impl Clip {
     /// Opens a recording whose first picture was taken at `start`. `camera` is what its frames are named after.
     ///
     /// # Errors
-    /// No such file, or one that no pipeline can be made for.
+    /// No such file, no regular one, or one that no pipeline can be made for.
     pub fn open(path: &Path, camera: &str, cadence: Cadence, start: Timestamp) -> Result<Self, ClipError> {
         let refuse = |reason: String| ClipError { path: path.to_owned(), reason };
         crate::init().map_err(|error| refuse(error.to_string()))?;
+        if path.exists() && !path.is_file() {
+            return Err(refuse("is no regular file; give a recording on a disk".to_owned()));
+        }
         let location = SourceLocation::File { path: path.to_owned(), realtime: false, looped: false };
         let config = SourceConfig { cadence, ..SourceConfig::new(camera, location) };
         let config = config.checked().map_err(|error| refuse(error.to_string()))?;
@@ -64,10 +69,11 @@ impl Clip {
             // The channel has room for all of them.
             let _ = permits.try_send(());
         }
+        let tally = Arc::new(Tally::new());
         let decoded = Arc::new(Mutex::new(VecDeque::with_capacity(AHEAD)));
         let shared = Arc::new(Shared {
             camera: camera.into(),
-            tally: Arc::new(Tally::new()),
+            tally: Arc::clone(&tally),
             seq: AtomicU64::new(0),
             at_last_ms: AtomicI64::new(i64::MIN / 2),
             on_frame: Box::new({
@@ -86,7 +92,7 @@ impl Clip {
         let stream = Stream::open(&config, &shared, 1, Duration::ZERO, wake);
         let stream = stream.map_err(|refusal| refuse(said(&refusal)))?;
         let path = path.to_owned();
-        Ok(Self { path, decoded, permits: Some(permits), events, stream: Some(stream), end: None })
+        Ok(Self { path, decoded, permits: Some(permits), events, stream: Some(stream), tally, end: None })
     }
 
     /// The next frame; `None` at the end.
@@ -94,6 +100,7 @@ impl Clip {
     /// # Errors
     /// What follows cannot be decoded.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, ClipError> {
+        let mut progress = self.progress();
         loop {
             // All that waits is heard each time: a channel full of old news would have no room for the end.
             while let Ok(event) = self.events.try_recv() {
@@ -112,11 +119,18 @@ impl Clip {
             }
             match self.events.recv_timeout(SILENT_LIMIT) {
                 Ok(event) => self.hear(event.what),
+                Err(_) if self.progress() > progress => progress = self.progress(),
                 Err(_) => {
                     return Err(self.error(format!("gives no picture within {} s", SILENT_LIMIT.as_secs())));
                 }
             }
         }
+    }
+
+    /// Grows while anything is read or decoded, due or not.
+    fn progress(&self) -> u64 {
+        let tally = self.tally.read();
+        tally.units_in + tally.frames_out + tally.cadence_dropped
     }
 
     fn hear(&mut self, what: Happening) {

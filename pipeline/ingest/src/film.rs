@@ -1,8 +1,9 @@
 //! Pictures to an H.264 MP4, for people to look at.
 //!
 //! What comes in: RGB pictures with their times. What goes out: a file that every player opens. Never: a picture
-//! dropped; the writer waits for the encoder.
+//! dropped; the writer waits for the encoder while it works, and no longer.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,10 @@ use gstreamer_app as gst_app;
 const QUANTIZER: u32 = 23;
 /// A key frame at least every so many pictures, so that players can seek.
 const KEY_PICTURES_MAX: u32 = 50;
+/// Pictures that wait for the encoder.
+const WAITING_MAX: u64 = 4;
+/// How often a full queue is looked at again: what has failed takes no more and says so on the bus alone.
+const LOOK_AGAIN: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// How long the end of a file may take.
 const CLOSE_LIMIT: gst::ClockTime = gst::ClockTime::from_seconds(60);
 
@@ -36,6 +41,8 @@ pub struct Film {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     size: (usize, usize),
+    /// What the encoder or the disk failed of: the bus says it once.
+    failed: OnceCell<String>,
 }
 
 impl Film {
@@ -60,8 +67,9 @@ impl Film {
         let source = gst_app::AppSrc::builder()
             .caps(&caps)
             .format(gst::Format::Time)
-            .max_buffers(4)
-            .block(true)
+            .max_buffers(WAITING_MAX)
+            // A push that blocks would do so for ever once the encoder or the disk has failed.
+            .block(false)
             .build();
         let pipeline = gst::Pipeline::new();
         let built = chain(&source, path).and_then(|chain| {
@@ -69,7 +77,8 @@ impl Film {
             gst::Element::link_many(&chain)
         });
         built.map_err(|error| refuse(error.to_string()))?;
-        let film = Self { path: path.to_owned(), pipeline, source, size: (width, height) };
+        let film =
+            Self { path: path.to_owned(), pipeline, source, size: (width, height), failed: OnceCell::new() };
         if film.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(film.refused("the file cannot be written"));
         }
@@ -85,6 +94,7 @@ impl Film {
         if rgb.len() != width * height * 3 {
             return Err(self.refused("a picture is not of the film's size"));
         }
+        self.wait_for_room()?;
         // Rows as GStreamer wants them: each a multiple of four bytes.
         let row = width * 3;
         let mut bytes = Vec::with_capacity(row.next_multiple_of(4) * height);
@@ -101,11 +111,24 @@ impl Film {
         self.source.push_buffer(buffer).map(drop).map_err(|_| self.refused("the encoder takes no more"))
     }
 
+    /// Waits while the encoder has enough to do.
+    fn wait_for_room(&self) -> Result<(), FilmError> {
+        while self.failed.get().is_none() && self.source.current_level_buffers() >= WAITING_MAX {
+            let bus = self.pipeline.bus();
+            let message = bus.and_then(|bus| bus.timed_pop_filtered(LOOK_AGAIN, &[gst::MessageType::Error]));
+            self.hear(message.as_ref());
+        }
+        self.failed.get().map_or(Ok(()), |said| Err(self.error(said.clone())))
+    }
+
     /// Ends the file.
     ///
     /// # Errors
-    /// It could not be ended well.
+    /// It could not be ended well, or has failed before.
     pub fn finish(self) -> Result<(), FilmError> {
+        if let Some(said) = self.failed.get() {
+            return Err(self.error(said.clone()));
+        }
         let _ = self.source.end_of_stream();
         let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
         let message = self.pipeline.bus().and_then(|bus| bus.timed_pop_filtered(CLOSE_LIMIT, &wanted));
@@ -119,11 +142,15 @@ impl Film {
     /// What the pipeline says of a failure, or else `otherwise`.
     fn refused(&self, otherwise: &str) -> FilmError {
         let message = self.pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
-        let said = message.as_ref().and_then(|message| match message.view() {
-            gst::MessageView::Error(error) => Some(error.error().to_string()),
-            _ => None,
-        });
-        self.error(said.unwrap_or_else(|| otherwise.to_owned()))
+        self.hear(message.as_ref());
+        self.error(self.failed.get().cloned().unwrap_or_else(|| otherwise.to_owned()))
+    }
+
+    /// Remembers a failure, the first one that is told.
+    fn hear(&self, message: Option<&gst::Message>) {
+        if let Some(gst::MessageView::Error(error)) = message.map(|message| message.view()) {
+            let _ = self.failed.set(error.error().to_string());
+        }
     }
 
     fn error(&self, reason: String) -> FilmError {

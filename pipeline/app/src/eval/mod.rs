@@ -59,10 +59,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["compare", "split", "map", "names", "limit", "threshold_for"])]
     events: bool,
     /// Model: a folder with manifest.toml, the file itself, or the name of a folder in models/. With --events
-    /// city-nano by default.
+    /// the node's by default, or else city-nano.
     #[arg(long, value_name = "NAME_OR_FOLDER", required_unless_present = "events")]
     model: Option<PathBuf>,
-    /// The node's file, for its grids and papers. With --events only.
+    /// The node's file, for its grids, papers and model. With --events only.
     #[arg(short, long, value_name = "FILE", requires = "events")]
     config: Option<PathBuf>,
     /// Which pictures are looked at: keyframes, or fps=N; by default what each camera's file says. With --events

@@ -27,6 +27,15 @@ pub(crate) fn read(file: &Path) -> Result<RgbImage, String> {
     Ok(image.into_rgb8())
 }
 
+/// Width and height as the file's head says, before any turn; the rest may still be broken.
+///
+/// # Errors
+/// What the decoder says.
+pub(crate) fn size(file: &Path) -> Result<(u32, u32), String> {
+    let reader = ImageReader::open(file).and_then(|reader| reader.with_guessed_format());
+    reader.map_err(|error| error.to_string())?.into_dimensions().map_err(|error| error.to_string())
+}
+
 /// A picture in the decoder's own form.
 pub(crate) struct I420 {
     width: usize,

@@ -103,6 +103,18 @@ impl Drawn {
     }
 }
 
+/// Ends the video of a clip that was played, also where the clip was played in part: what was seen before a fault is
+/// worth as much.
+///
+/// # Errors
+/// The clip's own, else the video's.
+pub(crate) fn whole<T>(played: Result<T>, video: Option<Drawn>) -> Result<T> {
+    let filmed = video.map(Drawn::finish).transpose();
+    let played = played?;
+    filmed?;
+    Ok(played)
+}
+
 /// Where shares of the picture lie on the canvas.
 fn pixels(canvas: &Canvas, bounds: &ImageBox) -> [PixelPoint; 2] {
     [(bounds.x0, bounds.y0), (bounds.x1, bounds.y1)]

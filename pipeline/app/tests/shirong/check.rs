@@ -107,6 +107,23 @@ fn a_control_point_that_disagrees_is_a_warning_that_names_it() {
 }
 
 #[test]
+fn a_reference_picture_that_is_missing_or_none_is_told_at_its_key() {
+    let node = NodeFolder::new();
+    let footway = "[[zone]]\nid = \"footway\"";
+    let named = format!(
+        "[scene]\nreference = \"none.png\"\n\n[[preset]]\nname = \"gate\"\nreference = \"text.png\"\n\n{footway}"
+    );
+    node.sample_camera("litter", 8554, &[(footway, &named)]);
+    std::fs::write(node.folder.path().join("cameras/text.png"), "this is no picture\n").unwrap();
+    let (code, said) = check(&node, true);
+    assert_eq!(code, Some(1), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let keys: Vec<&str> =
+        report["errors"].as_array().unwrap().iter().map(|error| error["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["scene.reference", "preset[0].reference"], "{said}");
+}
+
+#[test]
 fn a_second_model_that_cannot_judge_is_told() {
     let node = NodeFolder::new();
     let plain = std::fs::read_to_string(node.config()).unwrap();

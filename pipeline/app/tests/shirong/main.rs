@@ -10,4 +10,5 @@ mod models;
 mod photographs;
 mod reload;
 mod replay;
+mod sim;
 mod street;

@@ -123,6 +123,11 @@ fn what_cannot_be_replayed_is_told_with_the_mend() {
     refused(&[&clip, "--camera", &camera, "--every", "fps=0"], 2, &["write keyframes, or fps=2"]);
     refused(&[&clip, "--camera", &camera, "--start", "noon"], 2, &["2026-07-01T08:30:00Z"]);
     refused(&[&clip], 2, &["--camera"]);
+    let own = path("own.mp4");
+    fs::copy(&clip, &own).unwrap();
+    let as_video = path("./own.mp4");
+    refused(&[&own, "--camera", &camera, "--video", &as_video], 1, &["is the clip itself", "another name"]);
+    assert_eq!(fs::read(&own).unwrap(), fs::read(&clip).unwrap());
     let video = path("no/folder/drawn.mp4");
     let run = shirong("replay", &[&clip, "--camera", &camera, "--json", "--video", &video]);
     assert!(run.code == Some(1) && run.err.contains("drawn.mp4"), "{:?} {}", run.code, run.err);
@@ -144,6 +149,8 @@ fn clips_with_their_truth_are_scored_and_misses_and_false_cases_are_named() {
     let folder = tempfile::tempdir().unwrap();
     take(folder.path(), "litter");
     take(folder.path(), "clean");
+    // As some cameras call them.
+    fs::rename(folder.path().join("clean.mp4"), folder.path().join("clean.MP4")).unwrap();
     let at = folder.path().display().to_string();
     let run = shirong("eval", &["--events", &at, "--json", "-", "--min", "1"]);
     assert_eq!(run.code, Some(0), "{} {}", run.out, run.err);
@@ -154,13 +161,14 @@ fn clips_with_their_truth_are_scored_and_misses_and_false_cases_are_named() {
     );
     assert_eq!((&all["clips"], &all["kinds"]["litter"]["found"]), (&2.into(), &1.into()));
     assert!((18.0..=26.0).contains(&all["confirm_s_p50"].as_f64().unwrap()), "{}", run.out);
+    assert!(all["looks"].as_u64() >= Some(60) && all["looks_per_s"].as_f64() > Some(0.0), "{}", run.out);
 
     // The truth turned round: what is there is not scripted, and what is scripted is elsewhere.
     let file = folder.path().join("litter.truth.json");
     let mut truth: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     truth["events"][0]["box_px"] = serde_json::json!([10, 600, 60, 700]);
     fs::write(&file, truth.to_string()).unwrap();
-    fs::remove_file(folder.path().join("clean.mp4")).unwrap();
+    fs::remove_file(folder.path().join("clean.MP4")).unwrap();
     let run = shirong("eval", &["--events", &at, "--min", "0.5"]);
     assert_eq!(run.code, Some(1), "{}", run.err);
     assert!(run.out.contains("missed: litter at 10.0 s: 06010"), "{}", run.out);
@@ -181,6 +189,14 @@ fn clips_without_truth_camera_or_sense_are_all_named_and_nothing_is_measured() {
     for one in ["litter.truth.json", "other.truth.json", "other.toml", "beside its clip"] {
         assert!(run.err.contains(one), "no `{one}` in: {}", run.err);
     }
+    take(folder.path(), "litter");
+    fs::remove_file(folder.path().join("other.mp4")).unwrap();
+    let run = shirong("eval", &["--events", &at, "--out", &at]);
+    assert!(run.code == Some(2) && run.err.contains("is the clip itself"), "{}", run.err);
+    let json = folder.path().join("no/folder/score.json").display().to_string();
+    let run = shirong("eval", &["--events", &at, "--json", &json]);
+    assert!(run.code == Some(2) && run.err.contains("score.json"), "{}", run.err);
+    assert!(!run.err.contains("events found"), "told before the work, not after it: {}", run.err);
     let run = shirong("eval", &[&at, "--every", "keyframes", "--model", "city-nano"]);
     assert_eq!(run.code, Some(2), "{}", run.err);
 }

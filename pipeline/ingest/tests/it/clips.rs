@@ -57,6 +57,10 @@ fn what_is_no_clip_is_refused_with_its_name_and_the_reason() {
     std::fs::write(&text, "this is no video\n".repeat(100)).unwrap();
     let refused = times(&text, Cadence::Keyframes).unwrap_err().to_string();
     assert!(refused.contains("text.mp4") && !refused.contains("camera"), "{refused}");
+    let folder = clips.path("folder.mp4");
+    std::fs::create_dir(&folder).unwrap();
+    let refused = times(&folder, Cadence::Keyframes).unwrap_err().to_string();
+    assert!(refused.contains("folder.mp4") && refused.contains("is no regular file"), "{refused}");
     let whole = clips.of("ball", Codec::H264, 1.0);
     let half = clips.path("half.mp4");
     let bytes = std::fs::read(whole).unwrap();
@@ -89,4 +93,23 @@ fn a_film_of_no_size_or_into_no_folder_is_refused() {
     assert!(odd.contains("65x34"), "{odd}");
     let nowhere = Film::create(&clips.path("no/folder/film.mp4"), 64, 34);
     assert!(nowhere.is_err());
+}
+
+#[test]
+fn a_film_on_a_full_disk_fails_and_never_hangs() {
+    // Every write there fails as on a full disk.
+    let film = Film::create(Path::new("/dev/full"), 640, 360).unwrap();
+    let mut noise = 1_u32;
+    let mut picture = || -> Vec<u8> {
+        let byte = |_| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (noise >> 24) as u8
+        };
+        (0..640 * 360 * 3).map(byte).collect()
+    };
+    let lasts = Duration::from_millis(40);
+    let failed = (0..500_u32).find_map(|number| film.write(&picture(), number * lasts, lasts).err());
+    let failed = failed.expect("nothing fits on a full disk").to_string();
+    assert!(failed.contains("/dev/full"), "{failed}");
+    assert_eq!(film.finish().unwrap_err().to_string(), failed);
 }

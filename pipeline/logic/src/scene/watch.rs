@@ -71,7 +71,16 @@ pub struct SceneState {
     light: LightWatch,
     faults: FaultWatch,
     views: Vec<View>,
+    references: Vec<Reference>,
     days: Days,
+}
+
+/// Which picture a view was taken from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Reference {
+    preset: Option<String>,
+    /// Of the picture's file, lower-case hex.
+    sha256: String,
 }
 
 /// One view in one light.
@@ -124,6 +133,7 @@ impl SceneWatch {
         state.views.retain(|view| {
             view.preset.as_ref().is_none_or(is_known) && view.background.level.len() == plane_len
         });
+        state.references.retain(|reference| reference.preset.as_ref().is_none_or(is_known));
         if !state.preset.as_ref().is_none_or(is_known) {
             state.preset = None;
         }
@@ -145,27 +155,47 @@ impl SceneWatch {
     }
 
     /// The view as it is now becomes the reference: its next looks are what is normal, and building is
-    /// compared from today on.
-    pub fn accept(&mut self) {
-        let preset = self.state.preset.clone();
-        self.state.views.retain(|view| view.preset != preset);
-        self.state.faults = FaultWatch::default();
-        self.desk.bright_at = None;
-        self.last = Scene { light: self.last.light, preset: self.last.preset, ..Scene::default() };
-        if preset.is_none() {
-            self.state.days = Days::default();
+    /// compared from today on. Only for a camera without presets: of one that turns nobody knows which view it
+    /// shows now, and [`SceneWatch::set_reference`] says what each should be; `false` there, and nothing changes.
+    pub fn accept(&mut self) -> bool {
+        if !self.camera.presets.is_empty() {
+            return false;
         }
+        self.state.views.clear();
+        self.state.faults = FaultWatch::default();
+        self.state.days = Days::default();
+        self.desk.bright_at = None;
+        self.last = Scene { light: self.last.light, ..Scene::default() };
+        true
     }
 
-    /// Says what a view should look like, by its preset's number in the camera's file (`None`: home). A camera
-    /// that turns tells its views apart by these.
-    pub fn set_reference(&mut self, preset: Option<usize>, thumb: &Thumb) {
+    /// Whether [`SceneWatch::set_reference`] is due with this picture: the view is not known yet, or was taken
+    /// from another one.
+    pub fn needs_reference(&self, preset: Option<usize>, sha256: &str) -> bool {
+        let Some(name) = self.preset_name(preset) else { return false };
+        let is_taken = |reference: &Reference| reference.preset == name && reference.sha256 == sha256;
+        !self.state.references.iter().any(is_taken)
+            || !self.state.views.iter().any(|view| view.preset == name)
+    }
+
+    /// Says what a view should look like, by its preset's number in the camera's file (`None`: home), and the
+    /// SHA-256 of the picture that says it. A camera that turns tells its views apart by these. `false` for a
+    /// picture of another shape than the views that are known, which stay.
+    pub fn set_reference(&mut self, preset: Option<usize>, thumb: &Thumb, sha256: &str) -> bool {
+        if !self.state.views.is_empty() && self.state.height_px != thumb.height() {
+            return false;
+        }
         self.fit(thumb.height());
-        let Some(name) = self.preset_name(preset) else { return };
+        let Some(name) = self.preset_name(preset) else { return false };
         let mut levels = Vec::new();
         levels_from_luma(thumb.luma(), &mut levels);
         let night = Brightness::of(thumb.luma()).median < super::light::NIGHT_MEDIAN_MAX;
         self.state.views.retain(|view| view.preset != name);
+        self.state.references.retain(|reference| reference.preset != name);
+        self.state.references.push(Reference { preset: name.clone(), sha256: sha256.to_owned() });
+        if name.is_none() {
+            self.state.days = Days::default();
+        }
         self.state.views.push(View {
             preset: name,
             light: if night { Light::Night } else { Light::Day },
@@ -173,6 +203,7 @@ impl SceneWatch {
             veiled_ms: 0,
             background: Background::from_levels(&self.desk.grid, &levels),
         });
+        true
     }
 
     /// How far the last look lay off its reference, shares of the picture's width and height; `None` where it

@@ -1,6 +1,6 @@
 //! What is kept: over a restart, from preset to preset, from day to day.
 
-use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, ViewFault};
+use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, THUMB_WIDTH, Thumb, ViewFault};
 use proptest::prelude::*;
 
 use crate::world::{Dice, Moment, Thing, World, at};
@@ -48,7 +48,7 @@ fn a_turning_camera_tells_its_presets_apart_and_each_keeps_its_things() {
     let mut worlds = [World::new(31), World::new(32), World::new(33)];
     let mut watch = SceneWatch::new(camera(presets));
     for (number, world) in worlds.iter_mut().enumerate() {
-        watch.set_reference(number.checked_sub(1), &world.thumb(&Moment::default()));
+        assert!(watch.set_reference(number.checked_sub(1), &world.thumb(&Moment::default()), "a"));
     }
     let mut secs = 0.0;
     let mut wrong = 0;
@@ -73,6 +73,29 @@ fn a_turning_camera_tells_its_presets_apart_and_each_keeps_its_things() {
         secs += 600.0;
     }
     assert!(wrong <= 1, "{wrong} of 60 visits");
+}
+
+#[test]
+fn a_reference_is_taken_once_anew_when_it_changes_and_never_from_a_picture_of_another_shape() {
+    let presets = "[[preset]]\nname = \"gate\"\n";
+    let mut watch = SceneWatch::new(camera(presets));
+    let [home, gate] = [51, 52].map(|seed| World::new(seed).thumb(&Moment::default()));
+    assert!(watch.needs_reference(None, "home") && watch.needs_reference(Some(0), "gate"));
+    assert!(!watch.needs_reference(Some(1), "none"), "the file has one preset");
+    assert!(watch.set_reference(None, &home, "home"));
+    let state = watch.state().clone();
+    let lower = Thumb::from_luma(home.luma()[..home.luma().len() - 2 * THUMB_WIDTH].to_vec()).unwrap();
+    assert!(!watch.set_reference(Some(0), &lower, "lower"));
+    assert!(!watch.accept(), "it may be on its way between two presets");
+    assert_eq!(*watch.state(), state);
+    assert!(watch.set_reference(Some(0), &gate, "gate"));
+
+    let text = serde_json::to_string(watch.state()).unwrap();
+    let watch = SceneWatch::resume(camera(presets), serde_json::from_str(&text).unwrap());
+    assert!(!watch.needs_reference(None, "home") && !watch.needs_reference(Some(0), "gate"));
+    assert!(watch.needs_reference(Some(0), "another"));
+    let watch = SceneWatch::resume(camera(""), serde_json::from_str(&text).unwrap());
+    assert!(!watch.needs_reference(None, "home"));
 }
 
 #[test]

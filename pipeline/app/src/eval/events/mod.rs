@@ -11,16 +11,19 @@ mod truth;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use calib::check::Problem;
+use calib::rule::Rule;
 use logic::look::CameraId;
 
-use super::{Arguments, Refused, dataset, manifest, say, table};
+use super::{Arguments, Refused, dataset, say, table};
 use crate::node::{CameraEntry, Node};
-use crate::replay::film::Drawn;
-use crate::replay::play::{Player, Step, Told};
-use crate::replay::{self, MODEL};
+use crate::replay;
+use crate::replay::film::{self, Drawn};
+use crate::replay::play::{Played, Player, Step, Told};
+use crate::sink::Sink;
 use score::{Ratios, Report, Score};
 use truth::Truth;
 
@@ -40,23 +43,30 @@ struct Case {
 pub(super) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode, Refused> {
     let node = arguments.config.as_deref().map(replay::read_node).transpose()?;
     let cases = cases(&arguments.dir, node.as_ref())?;
-    let manifest = manifest(arguments.model.as_deref().unwrap_or(Path::new(MODEL)))?;
-    let mut player = Player::open(manifest, None, replay::threads(), onnxruntime)?;
-    let mut score = Score::default();
+    let over = |case: &Case| replay::overwrites(&video_of(arguments, case)?, &case.clip);
+    let overwritten: Vec<Problem> = cases.iter().filter_map(over).collect();
+    if !overwritten.is_empty() {
+        return Err(overwritten.into());
+    }
+    let (manifest, second) = replay::model_of(arguments.model.as_deref(), node.as_ref())?;
+    let mut player = Player::open(manifest, second.as_deref(), replay::threads(), onnxruntime)?;
+    let json = arguments.json.as_deref().map(Sink::open).transpose()?;
+    let (mut score, mut looks, began) = (Score::default(), 0, Instant::now());
     for case in &cases {
-        let reports = reports(arguments, &mut player, case)?;
+        let (reports, played) = reports(arguments, &mut player, case)?;
+        looks += played.looks;
         // On stderr, so that stdout is the table's.
         eprintln!("{}", score.take(&case.name, &case.truth, &reports));
     }
-    let json = format!("{:#}\n", score.json(player.model()));
-    match arguments.json.as_deref() {
-        Some(file) if file == Path::new("-") => say(&json),
-        file => {
-            if let Some(file) = file {
-                std::fs::write(file, json).with_context(|| file.display().to_string())?;
-            }
-            say(&text(&score, player.model(), cases.len()));
-        }
+    if let Some(mut json) = json {
+        let mut all = score.json(player.model());
+        all["looks"] = looks.into();
+        all["looks_per_s"] = (looks as f64 / began.elapsed().as_secs_f64().max(1e-9)).into();
+        json.line(&format!("{all:#}"))?;
+        json.finish()?;
+    }
+    if !arguments.json.as_deref().is_some_and(Sink::is_stdout) {
+        say(&text(&score, player.model(), cases.len()));
     }
     let all = score.all();
     let below = |share: Option<f64>| arguments.min.filter(|min| share.is_some_and(|share| share < *min));
@@ -68,17 +78,22 @@ pub(super) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where a clip's video goes, if anywhere.
+fn video_of(arguments: &Arguments, case: &Case) -> Option<PathBuf> {
+    arguments.out.as_ref().map(|folder| folder.join(format!("{}.mp4", case.name)))
+}
+
 /// Replays a clip; a report is a finding that its rules confirm.
-fn reports(arguments: &Arguments, player: &mut Player, case: &Case) -> Result<Vec<Report>> {
+fn reports(arguments: &Arguments, player: &mut Player, case: &Case) -> Result<(Vec<Report>, Played)> {
     let (id, entry) = &case.camera;
     let pace = replay::pace(entry, arguments.every, None)?;
-    let path = arguments.out.as_ref().map(|folder| folder.join(format!("{}.mp4", case.name)));
+    let path = video_of(arguments, case);
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     let mut reports = Vec::new();
     let mut video: Option<Drawn> = None;
-    player.play(&case.clip, (id, entry), pace, |step| {
+    let played = player.play(&case.clip, (id, entry), pace, |step| {
         reports.extend(confirmed(entry, step));
         if let Some(path) = &path {
             let video = match &mut video {
@@ -88,9 +103,9 @@ fn reports(arguments: &Arguments, player: &mut Player, case: &Case) -> Result<Ve
             video.add(id, &entry.camera, step)?;
         }
         Ok(())
-    })?;
-    video.map(Drawn::finish).transpose()?;
-    Ok(reports)
+    });
+    let played = film::whole(played, video)?;
+    Ok((reports, played))
 }
 
 fn confirmed(entry: &CameraEntry, step: &Step<'_>) -> Vec<Report> {
@@ -120,7 +135,7 @@ fn cases(folder: &Path, node: Option<&Node>) -> Result<Vec<Case>, Vec<Problem>> 
     let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
     for entry in entries.map_err(unread)? {
         let path = entry.path();
-        let is_clip = path.extension().and_then(|e| e.to_str()).is_some_and(|e| CLIPS.contains(&e));
+        let is_clip = path.extension().and_then(|e| e.to_str()).is_some_and(is_clip_ending);
         if let (true, Some(stem)) = (is_clip, path.file_stem().and_then(|stem| stem.to_str())) {
             files.insert(stem.to_owned(), path);
         }
@@ -134,13 +149,27 @@ fn cases(folder: &Path, node: Option<&Node>) -> Result<Vec<Case>, Vec<Problem>> 
     let mut problems = Vec::new();
     let mut cases = Vec::new();
     for (name, clip) in files {
-        let truth = Truth::load(&clips.join(format!("{name}.{TRUTH}"))).map_err(|p| problems.push(p)).ok();
         let camera = camera(&name, &places, node).map_err(|found| problems.extend(found)).ok();
+        let kind_of = |matter: &str| kind_of(&camera.as_ref()?.1, matter);
+        let truth = Truth::load(&clips.join(format!("{name}.{TRUTH}")), kind_of);
+        let truth = truth.map_err(|problem| problems.push(problem)).ok();
         if let (Some(truth), Some(camera)) = (truth, camera) {
             cases.push(Case { name, clip, truth, camera });
         }
     }
     if problems.is_empty() { Ok(cases) } else { Err(problems) }
+}
+
+/// A camera writes its clips' endings as it likes.
+fn is_clip_ending(ending: &str) -> bool {
+    CLIPS.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// The camera's rule that reports a matter.
+fn kind_of(entry: &CameraEntry, matter: &str) -> Option<&'static str> {
+    let is_of =
+        |rule: &&Rule| rule.code == matter || rule.other.as_ref().is_some_and(|other| other.code == matter);
+    entry.camera.rules.iter().find(is_of).map(|rule| rule.kind.name())
 }
 
 fn camera(

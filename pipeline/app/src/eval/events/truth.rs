@@ -95,11 +95,12 @@ impl Place {
 }
 
 impl Truth {
-    /// Reads a clip's truth.
+    /// Reads a clip's truth. An event that names no kind is of the one that `kind_of` its matter says, else it
+    /// is called by its matter.
     ///
     /// # Errors
     /// No file, no such JSON, or an event without time or place.
-    pub(super) fn load(file: &Path) -> Result<Self, Problem> {
+    pub(super) fn load(file: &Path, kind_of: impl Fn(&str) -> Option<&'static str>) -> Result<Self, Problem> {
         let mend = "write {\"events\": [{\"id\", \"matter\", \"what\", \"from_s\", \"to_s\", \"box\": [x0, y0, x1, y1]}]}, \
                     the box in shares of the picture; a clip on which nothing may be reported has no events";
         let refuse = |what: String| problem(file, None, what, mend);
@@ -112,8 +113,9 @@ impl Truth {
             if !(from_s >= 0.0 && from_s < to_s) {
                 return Err(refuse(format!("event {id} ends before it begins")));
             }
-            let kind = kind.unwrap_or_else(|| matter.clone());
-            let matters = [matter].into_iter().chain(accept).collect();
+            let matters: Vec<String> = [matter].into_iter().chain(accept).collect();
+            let of_rule = || matters.iter().find_map(|matter| kind_of(matter)).map(str::to_owned);
+            let kind = kind.or_else(of_rule).unwrap_or_else(|| matters[0].clone());
             truth.events.push(Event { id, kind, matters, what, from_s, to_s, bounds });
         }
         for RawDecoy { what, place } in raw.decoys {
@@ -121,5 +123,32 @@ impl Truth {
             truth.decoys.push(Decoy { what, bounds });
         }
         Ok(truth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_without_a_kind_is_of_the_rule_that_reports_its_matter() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("clip.truth.json");
+        let event = |id: &str, more: &str| {
+            format!(
+                "{{\"id\": \"{id}\", \"what\": \"a bag\", \"from_s\": 1, \"to_s\": 2, \
+                 \"box\": [0.1, 0.1, 0.2, 0.2], {more}}}"
+            )
+        };
+        let events = [
+            event("a", "\"matter\": \"06010\""),
+            event("b", "\"matter\": \"99999\", \"accept\": [\"06010\"]"),
+            event("c", "\"matter\": \"06010\", \"kind\": \"bags\""),
+            event("d", "\"matter\": \"99999\""),
+        ];
+        std::fs::write(&file, format!("{{\"events\": [{}]}}", events.join(", "))).expect("written");
+        let truth = Truth::load(&file, |matter| (matter == "06010").then_some("litter")).expect("a truth");
+        let kinds: Vec<&str> = truth.events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(kinds, ["litter", "litter", "bags", "99999"]);
     }
 }
