@@ -13,6 +13,8 @@ use crate::spot::{Spot, Tally};
 
 /// Share of the hits from which something counts as part of a place.
 pub(crate) const PART_SHARE_MIN: f64 = 0.3;
+/// Share of the hits from which material has rubbish in it: nobody's stacked bricks are taken for garbage.
+pub(crate) const RUBBISH_SHARE_MIN: f64 = 0.15;
 /// What no class names is a stall where people were beside it in this share of the looks, and lies about where they
 /// were in no more than that one.
 pub(crate) const UNNAMED_ATTENDED_MIN: f64 = 0.5;
@@ -139,7 +141,7 @@ impl Moment<'_> {
         use RuleKind::{Litter, PiledMaterial, SpoilHeap};
         let Tally { garbage, material, .. } = spot.tally;
         let (garbage, material) = (spot.tally.of_named(garbage), spot.tally.of_named(material));
-        let is_mixed = garbage >= PART_SHARE_MIN && material >= PART_SHARE_MIN;
+        let is_mixed = garbage >= RUBBISH_SHARE_MIN && material >= PART_SHARE_MIN;
         let order = match () {
             () if spot.family == Family::Unnamed && !self.is_large(spot) => {
                 [Litter, PiledMaterial, SpoilHeap]

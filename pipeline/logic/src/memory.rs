@@ -82,6 +82,8 @@ impl WatchState {
         let rules = rule_keys(camera);
         let zones: Vec<String> = camera.zones.iter().map(|zone| zone.id.clone()).collect();
         let renumber = |spot: &mut Spot| {
+            // Zones may have been drawn or moved.
+            spot.zones_asked_at = None;
             let zone = self.zones.get(spot.zone).and_then(|id| zones.iter().position(|own| own == id));
             spot.zone = zone.unwrap_or_default();
             let Some(old) = spot.rule else { return true };

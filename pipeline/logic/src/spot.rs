@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Sight, SpotId};
 use crate::plan::WORKS;
 use crate::recent::Recent;
-use crate::thing::Thing;
+use crate::thing::{Thing, are_apart};
 
 /// The place follows its box no faster than this share a look, so that it cannot walk away with a walker.
 const FOLLOW_MIN: f32 = 0.05;
@@ -25,6 +25,9 @@ const SETTLE_HITS: u32 = 5;
 const DOUBT_LOOKS: usize = 12;
 /// Rules whose spots may be out of sight for longer than this watch over nights: no doubt ends their candidates.
 const PATIENT_ABSENCE_MS: i64 = 3_600_000;
+/// Of so many latest clear looks so many must have seen a place before it is told or told again.
+const SHOWN_LOOKS: u32 = 4;
+const SHOWN_HITS_MIN: u32 = 2;
 /// Two feet on the ground this near are one place, metres, beside what their boxes leave open.
 const SAME_GROUND_M: f64 = 0.75;
 
@@ -57,7 +60,7 @@ pub(crate) struct Tally {
 
 const FIXED: ClassSet = ClassSet::of(&[Class::Stall, Class::Table, Class::Umbrella]);
 /// What sells nothing by itself.
-const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
+pub(crate) const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
 
 impl Tally {
     fn add(&mut self, thing: &Thing) {
@@ -172,7 +175,7 @@ impl Spot {
 
     /// How surely a thing of this look is at this place, `0` for not at all.
     pub(crate) fn affinity(&self, thing: &Thing, view: Option<&GroundView>) -> f32 {
-        if !self.takes(thing) {
+        if !self.takes(thing) || self.stands_apart(thing, view) {
             return 0.0;
         }
         let iou = self.bounds.iou(&thing.bounds);
@@ -199,6 +202,15 @@ impl Spot {
         own == other
             || (is_open(own) && other != Family::Structure)
             || (is_open(other) && own != Family::Structure)
+    }
+
+    /// Whether the thing is a set-up one that stands too far from this one to be a part of it: a shop's table behind
+    /// a stall lies within the stall's box, and not at its place.
+    fn stands_apart(&self, thing: &Thing, view: Option<&GroundView>) -> bool {
+        let is_set_up = self.family == Family::Trade && self.tally.kit > 0;
+        is_set_up
+            && thing.is_set_up()
+            && are_apart((self.foot, self.foot_sigma), (thing.foot, thing.foot_sigma), view)
     }
 
     /// Whether both stand at one place of the ground, where boxes of small things far away do not overlap.
@@ -291,6 +303,11 @@ impl Spot {
             self.absent_ms = 0;
             self.misses_in_a_row = 0;
         }
+    }
+
+    /// Whether it shows itself now: one hit after it was out of sight may be a mistake about an empty place.
+    pub(crate) fn shows_itself(&self) -> bool {
+        self.recent.hits_in(SHOWN_LOOKS) >= SHOWN_HITS_MIN
     }
 
     /// Share of the latest clear looks that saw it.

@@ -11,6 +11,7 @@ use calib::zone::GroundView;
 use crate::look::{Detection, Look};
 use crate::plan::Plan;
 use crate::scene::{Light, Proposal, ProposalKind};
+use crate::spot::BARE;
 
 /// Something that rules may count, as one look saw it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,11 @@ pub(crate) struct Thing {
 }
 
 impl Thing {
+    /// Whether something to sell, or to sell from, is set up: more than chairs and a tricycle.
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.family == Family::Trade && !self.classes.without(BARE).is_empty()
+    }
+
     /// Whether it is a cargo tricycle and nothing else.
     pub(crate) fn is_on_wheels(&self) -> bool {
         self.classes == ClassSet::of(&[Class::CargoTricycle])
@@ -57,6 +63,9 @@ const SUPPORTED_SCORE: f32 = 0.7;
 const STRENGTH_MIN: f32 = 0.2;
 /// Share of a proposal under people and vehicles from which it is theirs.
 const PASSING_SHARE_MAX: f32 = 0.4;
+
+/// Feet of a stall's parts are no further from each other, metres: two tables side by side.
+const STALL_M: f64 = 1.8;
 
 /// A market parasol is about 2.4 m wide with the middle of its canopy about 2.1 m above the ground; seen
 /// from 20 to 35 degrees above, that height takes 0.8 of the canopy's width in the picture.
@@ -91,7 +100,7 @@ pub(crate) fn things(
             continue;
         }
         thing.is_by_bin = is_spill && is_by_bin(&detection.bounds, look);
-        add(found, thing);
+        add(found, thing, view);
     }
     if plan.proposals_alone && !look.scene.is_veiled {
         unnamed(look, plan, found);
@@ -290,14 +299,31 @@ pub(crate) fn has_company(bounds: &ImageBox, foot: ImagePoint, look: &Look) -> b
     })
 }
 
-/// Two boxes of one look that overlap are parts of one thing: a table under its parasol, bags of one heap.
-fn joins(a: &Thing, b: &Thing) -> bool {
-    a.family == b.family && a.bounds.grown(0.1).intersection(&b.bounds.grown(0.1)) > 0.0
+/// Two boxes of one look that overlap are parts of one thing: a table under its parasol, bags of one heap. Where the
+/// ground is known, a stall and the shop's table that shows behind it are two.
+fn joins(a: &Thing, b: &Thing, view: Option<&GroundView>) -> bool {
+    a.family == b.family
+        && a.bounds.grown(0.1).intersection(&b.bounds.grown(0.1)) > 0.0
+        && !(a.is_set_up()
+            && b.is_set_up()
+            && are_apart((a.foot, a.foot_sigma), (b.foot, b.foot_sigma), view))
+}
+
+/// Whether two feet, each with its deviation, are too far from each other on the ground for parts of one stall.
+pub(crate) fn are_apart(a: (ImagePoint, f64), b: (ImagePoint, f64), view: Option<&GroundView>) -> bool {
+    let Some(view) = view else { return false };
+    let stands = |(foot, sigma): (ImagePoint, f64)| {
+        let here = view.ground_from_image(foot)?;
+        let nearer = view.ground_from_image(ImagePoint::new(foot.x, foot.y + sigma))?;
+        Some((here, here.distance_m(nearer)))
+    };
+    let (Some((a, a_m)), Some((b, b_m))) = (stands(a), stands(b)) else { return false };
+    a.distance_m(b) > STALL_M + a_m + b_m
 }
 
 /// Adds a part; what it ties together becomes one thing.
-fn add(found: &mut Vec<Thing>, mut part: Thing) {
-    while let Some(other) = found.iter().position(|other| joins(&part, other)) {
+fn add(found: &mut Vec<Thing>, mut part: Thing, view: Option<&GroundView>) {
+    while let Some(other) = found.iter().position(|other| joins(&part, other, view)) {
         let mut whole = found.remove(other);
         join(&mut whole, &part);
         part = whole;

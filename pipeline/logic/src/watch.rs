@@ -294,7 +294,7 @@ fn tell(
     let at = moment.at;
     if spot.is_confirmed {
         let is_proven = spot.gone_at.is_none() || moment.meets(spot, rule);
-        if is_proven && spot.is_due(rule, at) {
+        if is_proven && spot.shows_itself() && spot.is_due(rule, at) {
             let spot = &mut table.spots[s];
             spot.gone_at = None;
             spot.told(at);
@@ -302,7 +302,7 @@ fn tell(
         }
         return;
     }
-    if !moment.meets(spot, rule) || is_anothers(spot, &table.spots) {
+    if !moment.meets(spot, rule) || is_anothers(spot, &table.spots, moment.camera.view(moment.preset)) {
         return;
     }
     // On the ground dedupe knows place and cell and decides better; without one, what adjoins in the
