@@ -88,6 +88,12 @@ impl Watch {
         self.capped
     }
 
+    /// A person has said of a told spot that it is no matter: what it was is passed over at its place until then,
+    /// [`DISMISSED_MS`](crate::dismissed::DISMISSED_MS) where nothing stood there. Whether the spot is still known.
+    pub fn dismiss(&mut self, spot: SpotId, until: Timestamp) -> bool {
+        self.state.tables.iter_mut().any(|table| table.dismiss(spot, until))
+    }
+
     /// Where the spots of a view stand in the picture, for whoever must not take them for background.
     pub fn held(&self, preset: Option<usize>) -> impl Iterator<Item = ImageBox> + '_ {
         self.table(preset).into_iter().flat_map(|table| table.spots.iter().map(|spot| spot.bounds))
@@ -162,6 +168,10 @@ impl Watch {
             bins.any(|bin| is_spill(garbage, &bin.bounds))
         };
         things(look, &self.plan, camera.view(look.scene.preset), watches_bins, bins, &mut found);
+        if !table.dismissed.is_empty() {
+            table.dismissed.retain(|dismissed| look.at < dismissed.until);
+            found.retain(|thing| !table.dismissed.iter().any(|dismissed| dismissed.is(thing, look.at)));
+        }
         let moment = Moment {
             camera: &camera,
             plan: &self.plan,
