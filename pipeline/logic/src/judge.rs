@@ -135,9 +135,11 @@ pub(crate) fn is_anothers(spot: &Spot, others: &[Spot], view: Option<&GroundView
             (Family::Trade, Family::Heap) => is_sold_from,
             _ => false,
         };
-        let is_live = other.tally.hits >= 3 && other.presence() >= RIVAL_PRESENCE_MIN;
         let is_bins =
             other.family == Family::Bin && spot.family == Family::Heap && is_beside(spot, other, view);
+        // Bags are told before their bin is: two looks that named it are enough for it to keep them.
+        let hits_min = if is_bins { 2 } else { 3 };
+        let is_live = other.tally.hits >= hits_min && other.presence() >= RIVAL_PRESENCE_MIN;
         (spot.covers(&other.bounds) || is_bins) && (other.is_confirmed || (goes_before && is_live))
     })
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Sight, SpotId};
 use crate::plan::WORKS;
 use crate::recent::Recent;
+use crate::scene::Proposal;
 use crate::thing::{Thing, are_apart};
 
 /// The place follows its box no faster than this share a look, so that it cannot walk away with a walker.
@@ -25,6 +26,8 @@ const SETTLE_HITS: u32 = 5;
 const DOUBT_LOOKS: usize = 12;
 /// Rules whose spots may be out of sight for longer than this watch over nights: no doubt ends their candidates.
 const PATIENT_ABSENCE_MS: i64 = 3_600_000;
+/// The background says so much too late when a thing came, milliseconds.
+const PROPOSED_LATE_MS: i64 = 180_000;
 /// Of so many latest clear looks so many must have seen a place before it is told or told again.
 const SHOWN_LOOKS: u32 = 4;
 const SHOWN_HITS_MIN: u32 = 2;
@@ -193,6 +196,12 @@ impl Spot {
     pub(crate) fn covers(&self, other: &ImageBox) -> bool {
         let smaller = self.bounds.area().min(other.area());
         smaller > 0.0 && self.bounds.intersection(other) / smaller >= 0.6
+    }
+
+    /// Whether the background tells of this spot: what came after it is another thing.
+    pub(crate) fn is_shown_by(&self, proposal: &Proposal) -> bool {
+        let is_there = self.bounds.iou(&proposal.bounds) >= 0.3 || self.covers(&proposal.bounds);
+        is_there && proposal.since.millis_since(self.id.first_at) <= PROPOSED_LATE_MS
     }
 
     /// Of one family; what no class names may be anything but a structure.

@@ -176,6 +176,14 @@ pub(crate) fn news(look: &Look) -> impl Iterator<Item = &Proposal> {
     look.scene.proposals.iter().filter(is_new)
 }
 
+/// Whether a class names what a proposal tells of: then it stands in for no other.
+pub(crate) fn is_named_by(proposal: &ImageBox, found: &[Thing]) -> bool {
+    found.iter().any(|thing| {
+        let smaller = thing.bounds.area().min(proposal.area());
+        !thing.classes.is_empty() && thing.bounds.intersection(proposal) >= 0.6 * smaller
+    })
+}
+
 fn is_passing(bounds: &ImageBox, look: &Look) -> bool {
     look.detections.iter().any(|d| {
         Family::PASSING.has(d.class) && d.bounds.intersection(bounds) >= PASSING_SHARE_MAX * bounds.area()
@@ -318,7 +326,7 @@ pub(crate) fn are_apart(a: (ImagePoint, f64), b: (ImagePoint, f64), view: Option
         Some((here, here.distance_m(nearer)))
     };
     let (Some((a, a_m)), Some((b, b_m))) = (stands(a), stands(b)) else { return false };
-    a.distance_m(b) > STALL_M + a_m + b_m
+    a.distance_m(b) > STALL_M + 2.0 * (a_m + b_m)
 }
 
 /// Adds a part; what it ties together becomes one thing.

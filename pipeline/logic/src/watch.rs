@@ -22,7 +22,7 @@ use crate::plan::{Plan, WORKS};
 use crate::scene::{Light, ProposalKind, ViewFault};
 use crate::spot::Spot;
 use crate::table::Table;
-use crate::thing::{Thing, has_company, is_spill, news, things};
+use crate::thing::{Thing, has_company, is_named_by, is_spill, news, things};
 
 /// Spots a view may hold. When full, a new thing is not taken on (and counted): what has been watched
 /// longest is closest to being a case.
@@ -86,6 +86,12 @@ impl Watch {
     /// Findings not told because their rule had told as many as it may on that day.
     pub fn capped(&self) -> u64 {
         self.capped
+    }
+
+    /// A person has said of a told spot that it is no matter: what it was is passed over at its place until then,
+    /// [`DISMISSED_MS`](crate::dismissed::DISMISSED_MS) where nothing stood there. Whether the spot is still known.
+    pub fn dismiss(&mut self, spot: SpotId, until: Timestamp) -> bool {
+        self.state.tables.iter_mut().any(|table| table.dismiss(spot, until))
     }
 
     /// Where the spots of a view stand in the picture, for whoever must not take them for background.
@@ -162,6 +168,10 @@ impl Watch {
             bins.any(|bin| is_spill(garbage, &bin.bounds))
         };
         things(look, &self.plan, camera.view(look.scene.preset), watches_bins, bins, &mut found);
+        if !table.dismissed.is_empty() {
+            table.dismissed.retain(|dismissed| look.at < dismissed.until);
+            found.retain(|thing| !table.dismissed.iter().any(|dismissed| dismissed.is(thing, look.at)));
+        }
         let moment = Moment {
             camera: &camera,
             plan: &self.plan,
@@ -177,7 +187,7 @@ impl Watch {
         pairs.match_up(&table.spots, &found, camera.view(look.scene.preset));
         for s in 0..table.spots.len() {
             let thing = pairs.thing_of(s).map(|t| &found[t]);
-            if observe(&moment, &mut table.spots[s], thing, look, gap_ms)
+            if observe(&moment, &mut table.spots[s], (thing, &found), look, gap_ms)
                 && is_still_its(&moment, &mut table.spots[s])
             {
                 tell(&moment, &mut self.state.caps, &mut self.capped, table, s, events);
@@ -231,7 +241,13 @@ fn note_support(camera: &Camera, plan: &Plan, table: &mut Table, look: &Look) {
 }
 
 /// What this look says of a spot; whether it saw it.
-fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &Look, gap_ms: i64) -> bool {
+fn observe(
+    moment: &Moment<'_>,
+    spot: &mut Spot,
+    (thing, found): (Option<&Thing>, &[Thing]),
+    look: &Look,
+    gap_ms: i64,
+) -> bool {
     moment.find_zones(spot);
     let claim = moment.claim(spot);
     if let Claim::Taken { rule, zone, variant } = claim
@@ -257,7 +273,7 @@ fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &L
     if rule.proposals != Proposals::Off
         && !moment.is_veiled
         && spot.tally.named >= NAMED_MIN
-        && news(look).any(|p| spot.bounds.iou(&p.bounds) >= 0.3 || spot.covers(&p.bounds))
+        && news(look).any(|p| spot.is_shown_by(p) && (thing.is_some() || !is_named_by(&p.bounds, found)))
     {
         spot.hit_by_background(has_company(&spot.bounds, spot.foot, look), gap_ms);
         return true;
