@@ -31,6 +31,11 @@ const PROPOSED_LATE_MS: i64 = 180_000;
 /// Of so many latest clear looks so many must have seen a place before it is told or told again.
 const SHOWN_LOOKS: u32 = 4;
 const SHOWN_HITS_MIN: u32 = 2;
+/// Hits by the detector from which the background may stand in for it.
+const NAMED_MIN: u32 = 3;
+/// For so long the background may stand in for the detector, or for the rule's absence where that is longer,
+/// milliseconds: what the detector does not find again is another thing that fills the place.
+const UNNAMED_MS_MAX: i64 = 1_800_000;
 /// Two feet on the ground this near are one place, metres, beside what their boxes leave open.
 const SAME_GROUND_M: f64 = 0.75;
 
@@ -120,6 +125,9 @@ pub(crate) struct Spot {
     /// Watched time since it was last seen.
     absent_ms: i64,
     misses_in_a_row: u32,
+    /// Watched time of the hits by the background since a class last named it.
+    #[serde(default)]
+    unnamed_ms: i64,
     recent: Recent,
     pub(crate) is_confirmed: bool,
     /// When it was gone, of a confirmed one that is back and has not proved itself again.
@@ -153,6 +161,7 @@ impl Spot {
             watched_ms: head_start_ms,
             absent_ms: 0,
             misses_in_a_row: 0,
+            unnamed_ms: 0,
             recent: Recent::default(),
             is_confirmed: false,
             gone_at: None,
@@ -240,6 +249,7 @@ impl Spot {
         self.clear_look(true, gap_ms);
         self.tally.add(thing);
         let is_named = !thing.classes.is_empty();
+        self.unnamed_ms = if is_named { 0 } else { self.unnamed_ms + gap_ms };
         if self.family == Family::Unnamed && is_named {
             self.family = thing.family;
             // What it is was not known until now: its place and its score are those of the class that names it.
@@ -260,8 +270,14 @@ impl Spot {
     /// This look's background shows it still standing there, though no class names it.
     pub(crate) fn hit_by_background(&mut self, is_attended: bool, gap_ms: i64) {
         self.clear_look(true, gap_ms);
+        self.unnamed_ms += gap_ms;
         self.tally.hits += 1;
         self.tally.attended += u32::from(is_attended);
+    }
+
+    /// Whether the detector has named it well enough, and not too long ago, for the background to stand in for it.
+    pub(crate) fn is_vouched(&self, rule: &Rule) -> bool {
+        self.tally.named >= NAMED_MIN && self.unnamed_ms < rule.absence_ms.max(UNNAMED_MS_MAX)
     }
 
     fn follow(&mut self, thing: &Thing) {

@@ -32,8 +32,6 @@ pub const SPOTS_MAX: usize = 256;
 pub const GAP_MS_MAX: i64 = 600_000;
 /// The same for what the background says of the time before a structure's first look.
 const GROWN_MS_MAX: i64 = 30 * 86_400_000;
-/// Hits by the detector from which the background may stand in for it.
-const NAMED_MIN: u32 = 3;
 
 /// A clock set back by more than this is believed; a frame late by less is passed over, milliseconds. The
 /// frame source holds its times against smaller steps, so that there is nothing in between.
@@ -272,7 +270,7 @@ fn observe(
     }
     if rule.proposals != Proposals::Off
         && !moment.is_veiled
-        && spot.tally.named >= NAMED_MIN
+        && spot.is_vouched(rule)
         && news(look).any(|p| spot.is_shown_by(p) && (thing.is_some() || !is_named_by(&p.bounds, found)))
     {
         spot.hit_by_background(has_company(&spot.bounds, spot.foot, look), gap_ms);

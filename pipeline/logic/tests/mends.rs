@@ -1,0 +1,113 @@
+//! What once went wrong on a street and must not again, each told by its name.
+#![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
+
+use std::sync::Arc;
+
+use calib::camera::Camera;
+use calib::class::Class;
+use calib::matter::Catalogue;
+use calib::time::Timestamp;
+use logic::finding::Event;
+use logic::look::{Detection, Look};
+use logic::scene::{Proposal, ProposalKind, Scene};
+use logic::watch::Watch;
+
+const PLACE: &str = r#"
+name = "Mended street"
+[stream]
+url = "rtsp://127.0.0.1/x"
+[[zone]]
+id = "road"
+kind = "road"
+polygon = [[0.0, 0.0], [1.0, 0.0], [1.0, 0.4], [0.0, 0.4]]
+[[zone]]
+id = "footway"
+kind = "footway"
+polygon = [[0.0, 0.5], [1.0, 0.5], [1.0, 1.0], [0.0, 1.0]]
+"#;
+const LITTER: &str = "[[rule]]\nkind = 'litter'\n";
+const MATERIAL: &str = "[[rule]]\nkind = 'piled_material'\n";
+const VENDORS: &str = "[[rule]]\nkind = 'street_vendor'\n";
+
+type Box = (Class, [f32; 4]);
+
+const STALL: Box = (Class::Stall, [0.30, 0.55, 0.42, 0.75]);
+const VENDOR: Box = (Class::Person, [0.42, 0.52, 0.46, 0.74]);
+const HEAP: Box = (Class::Garbage, [0.60, 0.70, 0.65, 0.76]);
+const NOTHING: [&str; 0] = [];
+
+struct Street {
+    watch: Watch,
+    camera: Arc<Camera>,
+    now: Timestamp,
+    step_ms: i64,
+    score: f32,
+    scene: Scene,
+    events: Vec<Event>,
+}
+
+fn camera(rules: &[&str]) -> Arc<Camera> {
+    let text = format!("{PLACE}{}", rules.concat());
+    let camera = Camera::parse("mended.toml", &text, &Catalogue::builtin());
+    Arc::new(camera.unwrap_or_else(|problems| panic!("{problems:#?}")))
+}
+
+impl Street {
+    fn under(rules: &[&str]) -> Self {
+        let camera = camera(rules);
+        Self {
+            watch: Watch::new(Arc::clone(&camera)),
+            camera,
+            now: "2026-07-01T10:00:00+08:00".parse().unwrap(),
+            step_ms: 4000,
+            score: 0.8,
+            scene: Scene::default(),
+            events: Vec::new(),
+        }
+    }
+
+    fn secs(&mut self, secs: f64, boxes: &[Box]) {
+        for _ in 0..(secs * 1000.0 / self.step_ms as f64).round() as usize {
+            self.now = self.now.plus_millis(self.step_ms);
+            let score = self.score;
+            let detections =
+                boxes.iter().map(|&(class, bounds)| Detection { class, score, bounds: bounds.into() });
+            let (detections, scene) = (detections.collect(), self.scene.clone());
+            let look = Look { at: self.now, aspect: 16.0 / 9.0, detections, scene };
+            self.events.extend(self.watch.look(&look));
+        }
+    }
+
+    fn minutes(&mut self, minutes: f64, boxes: &[Box]) {
+        self.secs(60.0 * minutes, boxes);
+    }
+
+    /// The background says that something new stands there since then.
+    fn shows(&mut self, bounds: [f32; 4], since: Timestamp) {
+        let kind = ProposalKind::Appeared;
+        self.scene.proposals = vec![Proposal { kind, bounds: bounds.into(), since, strength: 0.8 }];
+    }
+
+    fn confirmed(&self) -> Vec<&str> {
+        let told = self.events.iter().filter(|event| matches!(event, Event::Confirmed(_)));
+        told.map(|event| self.camera.rules[event.sight().rule].matter(event.sight().variant).0).collect()
+    }
+
+    fn count(&self, test: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| test(event)).count()
+    }
+}
+
+#[test]
+fn a_planter_where_a_vendor_stood_keeps_no_finding_alive() {
+    let mut street = Street::under(&[VENDORS]);
+    let since = street.now;
+    street.minutes(4.0, &[STALL, VENDOR]);
+    assert_eq!(street.confirmed(), ["09006"]);
+    street.shows(STALL.1, since);
+    street.minutes(25.0, &[]);
+    // The detector may be blind for a while.
+    assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 0);
+    street.minutes(15.0, &[]);
+    assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 1);
+}
