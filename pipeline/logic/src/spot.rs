@@ -143,7 +143,7 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    pub(crate) fn new(id: SpotId, thing: &Thing, head_start_ms: i64) -> Self {
+    pub(crate) fn new(id: SpotId, thing: &Thing) -> Self {
         let mut spot = Self {
             id,
             family: thing.family,
@@ -158,7 +158,7 @@ impl Spot {
             score_sum: 0.0,
             classes: ClassSet::default(),
             tally: Tally::default(),
-            watched_ms: head_start_ms,
+            watched_ms: 0,
             absent_ms: 0,
             misses_in_a_row: 0,
             unnamed_ms: 0,
@@ -179,7 +179,7 @@ impl Spot {
         let id = self.id;
         let told_at = self.told_at;
         let (rule, variant, gone_at) = (self.rule, self.variant, self.gone_at);
-        *self = Self::new(id, thing, 0);
+        *self = Self::new(id, thing);
         (self.rule, self.variant, self.gone_at) = (rule, variant, gone_at);
         self.is_confirmed = true;
         self.told_at = told_at;

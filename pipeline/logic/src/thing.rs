@@ -58,7 +58,7 @@ const BIN_REACH: f32 = 0.25;
 /// An overflowing bin claims its spill from this score on.
 const BIN_SCORE_MIN: f32 = 0.25;
 /// Where the background says that something new stands, this share of a rule's score is enough.
-const SUPPORTED_SCORE: f32 = 0.7;
+pub(crate) const SUPPORTED_SCORE: f32 = 0.7;
 /// Proposals that differ less from what is normal count for nothing.
 const STRENGTH_MIN: f32 = 0.2;
 /// Share of a proposal under people and vehicles from which it is theirs.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use calib::camera::Camera;
 use calib::class::{Class, Family};
-use calib::rule::{Proposals, SCORE_MIN};
+use calib::rule::{Proposals, Rule, SCORE_MIN};
 use calib::space::ImageBox;
 use calib::time::Timestamp;
 
@@ -22,7 +22,7 @@ use crate::plan::{Plan, WORKS};
 use crate::scene::{Light, ProposalKind, ViewFault};
 use crate::spot::Spot;
 use crate::table::Table;
-use crate::thing::{Thing, has_company, is_named_by, is_spill, news, things};
+use crate::thing::{SUPPORTED_SCORE, Thing, has_company, is_named_by, is_spill, news, things};
 
 /// Spots a view may hold. When full, a new thing is not taken on (and counted): what has been watched
 /// longest is closest to being a case.
@@ -263,7 +263,7 @@ fn observe(
         Claim::Taken { rule, .. } => &moment.camera.rules[rule],
     };
     if let Some(thing) = thing
-        && (thing.since.is_some() || thing.score >= rule.score_min_at(moment.is_night))
+        && is_sure(moment, spot, thing, rule)
     {
         spot.hit(thing, gap_ms);
         return true;
@@ -282,6 +282,24 @@ fn observe(
         spot.miss(gap_ms)
     }
     false
+}
+
+/// Whether what this look shows at a spot is enough for its rule: each trusts the background as far as its own file
+/// says, whatever the camera's others do.
+fn is_sure(moment: &Moment<'_>, spot: &Spot, thing: &Thing, rule: &Rule) -> bool {
+    if thing.family == Family::Structure {
+        return true;
+    }
+    if thing.classes.is_empty() {
+        return match rule.proposals {
+            Proposals::Off => false,
+            Proposals::Support => spot.is_vouched(rule),
+            Proposals::Alone => true,
+        };
+    }
+    let score_min = rule.score_min_at(moment.is_night);
+    let is_supported = thing.since.is_some() && rule.proposals != Proposals::Off;
+    thing.score >= if is_supported { score_min * SUPPORTED_SCORE } else { score_min }
 }
 
 /// Whether the rule that takes the spot does so too now that this look has moved its foot: one hit that shows the
@@ -374,30 +392,34 @@ fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> 
             gone.come_back(thing);
             gone
         }
-        None => {
-            let most = if thing.family == Family::Structure { GROWN_MS_MAX } else { GAP_MS_MAX };
-            let head_start_ms = thing.since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most);
-            Spot::new(id, thing, head_start_ms)
-        }
+        None => Spot::new(id, thing),
     };
     moment.find_zones(&mut spot);
-    match moment.claim(&spot) {
-        Claim::Taken { rule, zone, variant } => {
-            let score_min = moment.camera.rules[rule].score_min_at(moment.is_night);
-            if !spot.is_confirmed {
-                (spot.rule, spot.zone, spot.variant) = (Some(rule), zone, variant);
-            }
-            let is_sure = thing.since.is_some() || thing.score >= score_min;
-            if is_sure {
-                return Some(spot);
-            }
+    if let Claim::Taken { rule: number, zone, variant } = moment.claim(&spot) {
+        let rule = &moment.camera.rules[number];
+        let is_sure = is_sure(moment, &spot, thing, rule);
+        if !spot.is_confirmed {
+            (spot.rule, spot.zone, spot.variant) = (Some(number), zone, variant);
+            spot.watched_ms = head_start_ms(moment, thing, rule);
         }
-        Claim::Waits | Claim::Free => {}
+        if is_sure {
+            return Some(spot);
+        }
     }
     if spot.is_confirmed {
         table.remember(spot);
     }
     None
+}
+
+/// How long a thing had been there before its first look, where its rule trusts the background in that.
+fn head_start_ms(moment: &Moment<'_>, thing: &Thing, rule: &Rule) -> i64 {
+    let most = match thing.family {
+        Family::Structure => GROWN_MS_MAX,
+        _ if rule.proposals == Proposals::Off => 0,
+        _ => GAP_MS_MAX,
+    };
+    thing.since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most)
 }
 
 fn sight(moment: &Moment<'_>, spot: &Spot) -> Sight {

@@ -111,3 +111,28 @@ fn a_planter_where_a_vendor_stood_keeps_no_finding_alive() {
     street.minutes(15.0, &[]);
     assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 1);
 }
+
+#[test]
+fn a_rule_keeps_its_own_score_beside_one_that_trusts_the_background_more() {
+    let unsure = "[[rule]]\nkind = 'litter'\nscore_min = 0.6\nproposals = 'off'\n";
+    let strict = "[[rule]]\nkind = 'litter'\nscore_min = 0.8\n";
+    let lax = "[[rule]]\nkind = 'piled_material'\nscore_min = 0.3\n";
+    for (rules, score) in [([unsure, VENDORS], 0.5), ([strict, lax], 0.5)] {
+        let mut street = Street::under(&rules);
+        street.score = score;
+        street.shows(HEAP.1, street.now);
+        street.minutes(10.0, &[HEAP]);
+        assert_eq!(street.confirmed(), NOTHING, "{rules:?}");
+        street.score = 0.8;
+        street.minutes(10.0, &[HEAP]);
+        assert_eq!(street.confirmed(), ["06010"], "{rules:?}");
+    }
+}
+
+#[test]
+fn a_rule_without_the_background_has_no_head_start_by_it() {
+    let mut street = Street::under(&["[[rule]]\nkind = 'litter'\nproposals = 'off'\n", VENDORS]);
+    street.shows(HEAP.1, street.now.plus_millis(-600_000));
+    street.secs(56.0, &[HEAP]);
+    assert_eq!(street.confirmed(), NOTHING);
+}
