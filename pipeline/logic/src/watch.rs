@@ -378,38 +378,30 @@ fn give_up(moment: &Moment<'_>, table: &mut Table, events: &mut Vec<Event>) {
     }
 }
 
-/// The spot of a thing that none had: a confirmed one that is back, or a new one that some rule takes.
+/// The spot of a thing that none had: a confirmed one of the same rule that is back, or a new one.
 fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> Option<Spot> {
+    let mut spot = Spot::new(id, thing);
+    moment.find_zones(&mut spot);
+    let Claim::Taken { rule: number, zone, variant } = moment.claim(&spot) else { return None };
+    let rule = &moment.camera.rules[number];
+    if !is_sure(moment, &spot, thing, rule) {
+        return None;
+    }
     let view = moment.camera.view(moment.preset);
     let is_back = |gone: &Spot| {
-        let cooldown_ms = gone.rule.map_or(0, |number| moment.camera.rules[number].cooldown_ms);
         let away_ms = gone.gone_at.map_or(i64::MAX, |gone_at| moment.at.millis_since(gone_at));
-        (0..=cooldown_ms).contains(&away_ms) && cooldown_ms > 0 && gone.affinity(thing, view) > 0.0
+        gone.rule == Some(number)
+            && rule.cooldown_ms > 0
+            && (0..=rule.cooldown_ms).contains(&away_ms)
+            && gone.affinity(thing, view) > 0.0
     };
-    let back = table.gone.iter().position(is_back).and_then(|place| table.gone.remove(place));
-    let mut spot = match back {
-        Some(mut gone) => {
-            gone.come_back(thing);
-            gone
-        }
-        None => Spot::new(id, thing),
-    };
-    moment.find_zones(&mut spot);
-    if let Claim::Taken { rule: number, zone, variant } = moment.claim(&spot) {
-        let rule = &moment.camera.rules[number];
-        let is_sure = is_sure(moment, &spot, thing, rule);
-        if !spot.is_confirmed {
-            (spot.rule, spot.zone, spot.variant) = (Some(number), zone, variant);
-            spot.watched_ms = head_start_ms(moment, thing, rule);
-        }
-        if is_sure {
-            return Some(spot);
-        }
+    if let Some(mut gone) = table.gone.iter().position(is_back).and_then(|place| table.gone.remove(place)) {
+        gone.come_back(thing);
+        return Some(gone);
     }
-    if spot.is_confirmed {
-        table.remember(spot);
-    }
-    None
+    (spot.rule, spot.zone, spot.variant) = (Some(number), zone, variant);
+    spot.watched_ms = head_start_ms(moment, thing, rule);
+    Some(spot)
 }
 
 /// How long a thing had been there before its first look, where its rule trusts the background in that.

@@ -136,3 +136,12 @@ fn a_rule_without_the_background_has_no_head_start_by_it() {
     street.secs(56.0, &[HEAP]);
     assert_eq!(street.confirmed(), NOTHING);
 }
+
+#[test]
+fn another_problem_where_one_was_told_is_a_new_one() {
+    let mut street = Street::under(&[LITTER, MATERIAL]);
+    street.minutes(3.0, &[HEAP]);
+    street.minutes(6.0, &[]);
+    street.minutes(35.0, &[(Class::MaterialPile, HEAP.1)]);
+    assert_eq!(street.confirmed(), ["06010", "06036"]);
+}
