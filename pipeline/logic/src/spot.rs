@@ -176,13 +176,16 @@ impl Spot {
 
     /// Back at its place after it was gone: the same spot, which has to prove itself again.
     pub(crate) fn come_back(&mut self, thing: &Thing) {
-        let id = self.id;
-        let told_at = self.told_at;
-        let (rule, variant, gone_at) = (self.rule, self.variant, self.gone_at);
-        *self = Self::new(id, thing);
-        (self.rule, self.variant, self.gone_at) = (rule, variant, gone_at);
-        self.is_confirmed = true;
-        self.told_at = told_at;
+        let new = Self::new(self.id, thing);
+        *self = Self {
+            rule: self.rule,
+            variant: self.variant,
+            zone: self.zone,
+            gone_at: self.gone_at,
+            told_at: self.told_at,
+            is_confirmed: true,
+            ..new
+        };
     }
 
     /// How surely a thing of this look is at this place, `0` for not at all.

@@ -145,3 +145,13 @@ fn another_problem_where_one_was_told_is_a_new_one() {
     street.minutes(35.0, &[(Class::MaterialPile, HEAP.1)]);
     assert_eq!(street.confirmed(), ["06010", "06036"]);
 }
+
+#[test]
+fn back_within_the_cooldown_it_is_told_from_its_own_zone() {
+    let mut street = Street::under(&[LITTER]);
+    street.minutes(3.0, &[HEAP]);
+    street.minutes(6.0, &[]);
+    street.minutes(20.0, &[HEAP]);
+    assert!(street.count(|event| matches!(event, Event::Seen(_))) > 0);
+    assert_eq!(street.count(|event| event.sight().zone != "footway"), 0);
+}
