@@ -42,6 +42,7 @@ impl Moment<'_> {
             && spot.shows_itself()
             && is_named
             && tally.attended_share() >= rule.attended_min
+            && spot.bounds.height().min(spot.bounds.width() * self.aspect) >= rule.size_min
             && spot.bounds.area() * self.aspect >= rule.area_min
             && self.is_wide_enough(spot, rule)
             && self.fits_its_kind(spot, rule)

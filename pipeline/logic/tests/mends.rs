@@ -155,3 +155,13 @@ fn back_within_the_cooldown_it_is_told_from_its_own_zone() {
     assert!(street.count(|event| matches!(event, Event::Seen(_))) > 0);
     assert_eq!(street.count(|event| event.sight().zone != "footway"), 0);
 }
+
+#[test]
+fn each_rule_asks_for_its_own_size() {
+    let large = "[[rule]]\nkind = 'litter'\nsize_px_min = 100\n";
+    let mut street = Street::under(&[large, MATERIAL]);
+    street.minutes(10.0, &[HEAP]);
+    assert_eq!(street.confirmed(), NOTHING);
+    street.minutes(10.0, &[(Class::Garbage, [0.30, 0.70, 0.40, 0.85])]);
+    assert_eq!(street.confirmed(), ["06010"]);
+}
