@@ -55,8 +55,6 @@ const COMPANY_REACH: f32 = 0.6;
 const BIN_SHARE_MIN: f32 = 0.3;
 /// How far an overflowing bin's spill reaches around it, a share of the bin's size.
 const BIN_REACH: f32 = 0.25;
-/// An overflowing bin claims its spill from this score on.
-const BIN_SCORE_MIN: f32 = 0.25;
 /// Where the background says that something new stands, this share of a rule's score is enough.
 pub(crate) const SUPPORTED_SCORE: f32 = 0.7;
 /// Proposals that differ less from what is normal count for nothing.
@@ -79,7 +77,8 @@ const PARASOL_WIDTH_M_MIN: f64 = 1.5;
 
 /// What this look shows of the rules' classes, parts of one thing joined, and what the background adds.
 ///
-/// `bins` says whether a box lies in reach of a bin that is known to be over its rim.
+/// `bins` says whether a box lies in reach of a bin that is a spot: that one takes it. Beside any other it is only
+/// slower to become litter, or it would be nobody's where no rule watches the bin.
 pub(crate) fn things(
     look: &Look,
     plan: &Plan,
@@ -96,7 +95,7 @@ pub(crate) fn things(
         }
         let Some(mut thing) = thing(detection, look, plan, view, is_night) else { continue };
         let is_spill = watches_bins && detection.class == Class::Garbage;
-        if is_spill && (is_of_bin(&detection.bounds, look) || bins(&detection.bounds)) {
+        if is_spill && bins(&detection.bounds) {
             continue;
         }
         thing.is_by_bin = is_spill && is_by_bin(&detection.bounds, look);
@@ -270,13 +269,6 @@ fn is_held(umbrella: &ImageBox, look: &Look) -> bool {
             // The canopy may hide the head: the pair's height is the person's.
             && umbrella.width() * look.aspect < HELD_WIDTH_MAX * (person.y1 - person.y0.min(umbrella.y0))
     })
-}
-
-/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010).
-fn is_of_bin(garbage: &ImageBox, look: &Look) -> bool {
-    look.detections
-        .iter()
-        .any(|d| d.class == Class::BinOverflow && d.score >= BIN_SCORE_MIN && is_spill(garbage, &d.bounds))
 }
 
 /// Whether garbage lies in reach of any bin that this look shows.

@@ -165,3 +165,14 @@ fn each_rule_asks_for_its_own_size() {
     street.minutes(10.0, &[(Class::Garbage, [0.30, 0.70, 0.40, 0.85])]);
     assert_eq!(street.confirmed(), ["06010"]);
 }
+
+#[test]
+fn garbage_beside_a_full_bin_that_no_rule_watches_is_litter() {
+    let elsewhere = "[[rule]]\nkind = 'overflowing_bin'\nzones = ['road']\n";
+    let mut street = Street::under(&[LITTER, elsewhere]);
+    let bin = (Class::BinOverflow, [0.62, 0.60, 0.68, 0.74]);
+    street.minutes(3.0, &[bin, HEAP]);
+    assert_eq!(street.confirmed(), NOTHING, "beside a bin it takes longer");
+    street.minutes(3.0, &[bin, HEAP]);
+    assert_eq!(street.confirmed(), ["06010"]);
+}
