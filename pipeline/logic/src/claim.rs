@@ -125,7 +125,7 @@ impl Moment<'_> {
         }
         if permitted != 0 {
             // Outside its hours the zone does not hold: that is what the rule looks for.
-            let found = self.rules(RuleKind::NightMarket, spot, permitted).next();
+            let found = self.rule(RuleKind::NightMarket, spot, permitted);
             if let Some((rule, zone)) = found {
                 return self.decide(rule, zone, spot);
             }
@@ -168,8 +168,14 @@ impl Moment<'_> {
     /// The first rule of these kinds, in this order, that takes the place in a zone that holds.
     fn first(&self, kinds: &[RuleKind], spot: &Spot, zones: u64) -> Claim {
         let zones = zones & self.hours.zones;
-        let mut found = kinds.iter().flat_map(|kind| self.rules(*kind, spot, zones));
+        let mut found = kinds.iter().filter_map(|kind| self.rule(*kind, spot, zones));
         found.next().map_or(Claim::Free, |(rule, zone)| self.decide(rule, zone, spot))
+    }
+
+    /// The rule of a kind that takes such a spot at this hour; where it is no rule's hour, the first, which waits.
+    fn rule(&self, kind: RuleKind, spot: &Spot, zones: u64) -> Option<(usize, usize)> {
+        let now = self.rules(kind, spot, zones).find(|(number, _)| self.hours.rules[*number]);
+        now.or_else(|| self.rules(kind, spot, zones).next())
     }
 
     /// Rules of a kind that take such a spot in one of these zones, each with the first of them.

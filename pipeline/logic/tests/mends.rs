@@ -176,3 +176,13 @@ fn garbage_beside_a_full_bin_that_no_rule_watches_is_litter() {
     street.minutes(3.0, &[bin, HEAP]);
     assert_eq!(street.confirmed(), ["06010"]);
 }
+
+#[test]
+fn two_rules_of_one_kind_share_the_day() {
+    let by = |hours| format!("[[rule]]\nkind = 'litter'\nhours = ['{hours}']\n");
+    let mut street = Street::under(&[&by("06:00-22:00"), &by("22:00-06:00")]);
+    street.now = "2026-07-01T23:00:00+08:00".parse().unwrap();
+    street.minutes(3.0, &[HEAP]);
+    assert_eq!(street.confirmed(), ["06010"]);
+    assert_eq!(street.events.last().unwrap().sight().rule, 1);
+}
