@@ -276,6 +276,10 @@ fn observe(
         spot.hit_by_background(has_company(&spot.bounds, spot.foot, look), gap_ms);
         return true;
     }
+    // What only the background sees cannot be missed where it sees nothing.
+    if moment.is_veiled && matches!(spot.family, Family::Structure | Family::Unnamed) {
+        return false;
+    }
     if is_hidden(&spot.bounds, spot.foot, look) {
         spot.hidden(gap_ms)
     } else {

@@ -186,3 +186,17 @@ fn two_rules_of_one_kind_share_the_day() {
     assert_eq!(street.confirmed(), ["06010"]);
     assert_eq!(street.events.last().unwrap().sight().rule, 1);
 }
+
+#[test]
+fn rain_ends_nothing_that_only_the_background_sees() {
+    let mut street = Street::under(&["[[rule]]\nkind = 'litter'\nproposals = 'alone'\n"]);
+    street.shows(HEAP.1, street.now);
+    street.minutes(3.0, &[]);
+    assert_eq!(street.confirmed(), ["06010"]);
+    street.scene = Scene { is_veiled: true, ..Scene::default() };
+    street.minutes(20.0, &[]);
+    assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 0);
+    street.scene.is_veiled = false;
+    street.minutes(6.0, &[]);
+    assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 1);
+}
