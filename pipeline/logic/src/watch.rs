@@ -19,7 +19,7 @@ use crate::look::Look;
 pub use crate::memory::WatchState;
 use crate::pairs::Pairs;
 use crate::plan::{Plan, WORKS};
-use crate::scene::{Light, ProposalKind, ViewFault};
+use crate::scene::{Light, Proposal, ProposalKind, ViewFault};
 use crate::spot::Spot;
 use crate::table::Table;
 use crate::thing::{SUPPORTED_SCORE, Thing, has_company, is_named_by, is_spill, news, things};
@@ -32,6 +32,8 @@ pub const SPOTS_MAX: usize = 256;
 pub const GAP_MS_MAX: i64 = 600_000;
 /// The same for what the background says of the time before a structure's first look.
 const GROWN_MS_MAX: i64 = 30 * 86_400_000;
+/// What the background shows is a thing itself from this share of both boxes on.
+const SAME_BOX_IOU_MIN: f32 = 0.3;
 
 /// A clock set back by more than this is believed; a frame late by less is passed over, milliseconds. The
 /// frame source holds its times against smaller steps, so that there is nothing in between.
@@ -195,7 +197,7 @@ impl Watch {
         let mut born = 0;
         for (_, thing) in found.iter().enumerate().filter(|(t, _)| pairs.is_new(*t)) {
             let id = SpotId { first_at: look.at, ordinal: born };
-            let Some(spot) = appear(&moment, table, thing, id) else { continue };
+            let Some(spot) = appear(&moment, table, thing, look, id) else { continue };
             if table.spots.len() >= SPOTS_MAX {
                 self.refused += 1;
                 continue;
@@ -383,7 +385,7 @@ fn give_up(moment: &Moment<'_>, table: &mut Table, events: &mut Vec<Event>) {
 }
 
 /// The spot of a thing that none had: a confirmed one of the same rule that is back, or a new one.
-fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> Option<Spot> {
+fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, look: &Look, id: SpotId) -> Option<Spot> {
     let mut spot = Spot::new(id, thing);
     moment.find_zones(&mut spot);
     let Claim::Taken { rule: number, zone, variant } = moment.claim(&spot) else { return None };
@@ -404,18 +406,20 @@ fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> 
         return Some(gone);
     }
     (spot.rule, spot.zone, spot.variant) = (Some(number), zone, variant);
-    spot.watched_ms = head_start_ms(moment, thing, rule);
+    spot.watched_ms = head_start_ms(moment, thing, rule, look);
     Some(spot)
 }
 
-/// How long a thing had been there before its first look, where its rule trusts the background in that.
-fn head_start_ms(moment: &Moment<'_>, thing: &Thing, rule: &Rule) -> i64 {
-    let most = match thing.family {
-        Family::Structure => GROWN_MS_MAX,
-        _ if rule.proposals == Proposals::Off => 0,
-        _ => GAP_MS_MAX,
+/// How long a thing had been there before its first look, where its rule trusts the background in that and what is
+/// new there is the thing itself; half of a dwell at most, so that looks decide.
+fn head_start_ms(moment: &Moment<'_>, thing: &Thing, rule: &Rule, look: &Look) -> i64 {
+    let is_itself = |proposal: &&Proposal| proposal.bounds.iou(&thing.bounds) >= SAME_BOX_IOU_MIN;
+    let (since, most) = match thing.family {
+        Family::Structure => (thing.since, GROWN_MS_MAX),
+        _ if rule.proposals == Proposals::Off || thing.since.is_none() => return 0,
+        _ => (news(look).find(is_itself).map(|p| p.since), GAP_MS_MAX.min(rule.dwell_ms / 2)),
     };
-    thing.since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most)
+    since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most)
 }
 
 fn sight(moment: &Moment<'_>, spot: &Spot) -> Sight {

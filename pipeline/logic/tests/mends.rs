@@ -200,3 +200,20 @@ fn rain_ends_nothing_that_only_the_background_sees() {
     street.minutes(6.0, &[]);
     assert_eq!(street.count(|event| matches!(event, Event::Gone(_))), 1);
 }
+
+#[test]
+fn what_the_background_saw_before_is_half_of_a_dwell_at_most() {
+    let mut street = Street::under(&[LITTER]);
+    street.shows(HEAP.1, street.now.plus_millis(-600_000));
+    street.secs(28.0, &[HEAP]);
+    assert_eq!(street.confirmed(), NOTHING);
+    street.secs(8.0, &[HEAP]);
+    assert_eq!(street.confirmed(), ["06010"]);
+    // A new thing of another size says nothing of this one's age.
+    let mut street = Street::under(&[LITTER]);
+    street.shows([0.5, 0.6, 0.8, 0.9], street.now.plus_millis(-600_000));
+    street.secs(56.0, &[HEAP]);
+    assert_eq!(street.confirmed(), NOTHING);
+    street.secs(8.0, &[HEAP]);
+    assert_eq!(street.confirmed(), ["06010"]);
+}
