@@ -103,9 +103,8 @@ impl WatchState {
                 table
             })
             .collect();
-        if self.rules != rules || self.caps.len() != rules.len() {
-            self.caps = vec![Cap::default(); rules.len()];
-        }
-        Self { last_at: self.last_at, tables, caps: self.caps, rules, zones }
+        let cap = |key| self.caps.get(self.rules.iter().position(|own| own == key)?).copied();
+        let caps = rules.iter().map(|key| cap(key).unwrap_or_default()).collect();
+        Self { last_at: self.last_at, tables, caps, rules, zones }
     }
 }

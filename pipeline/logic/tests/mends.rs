@@ -217,3 +217,16 @@ fn what_the_background_saw_before_is_half_of_a_dwell_at_most() {
     street.secs(8.0, &[HEAP]);
     assert_eq!(street.confirmed(), ["06010"]);
 }
+
+#[test]
+fn a_new_rule_resets_no_daily_cap() {
+    let capped = "[[rule]]\nkind = 'litter'\ndaily_cap = 1\n";
+    let mut street = Street::under(&[capped]);
+    street.minutes(3.0, &[HEAP]);
+    street.camera = camera(&[VENDORS, capped]);
+    street.watch = Watch::resume(Arc::clone(&street.camera), street.watch.state().clone());
+    street.events.clear();
+    street.minutes(3.0, &[HEAP, (Class::Garbage, [0.1, 0.8, 0.16, 0.88])]);
+    assert_eq!(street.confirmed(), NOTHING);
+    assert_eq!(street.watch.capped(), 1);
+}
