@@ -343,6 +343,11 @@ impl Spot {
         self.recent.share()
     }
 
+    /// Share of all its clear looks that saw it.
+    fn lifelong_presence(&self) -> f64 {
+        f64::from(self.tally.hits) / f64::from(self.tally.looks.max(1))
+    }
+
     /// How far its middle has moved from where it appeared, a share of its longer side.
     fn drift(&self, aspect: f32) -> f32 {
         let centre = self.bounds.centre();
@@ -363,7 +368,9 @@ impl Spot {
         }
         let is_doubtful = absence_ms <= PATIENT_ABSENCE_MS
             && self.recent.len() >= DOUBT_LOOKS
-            && self.presence() < presence_min / 2.0;
+            && self.presence() < presence_min / 2.0
+            // The latest looks of a quick camera are some seconds: one that was seen well has time to show again.
+            && (self.absent_ms >= absence_ms / 2 || self.lifelong_presence() < presence_min / 2.0);
         !self.is_confirmed && (is_doubtful || self.drift(aspect) > motion_max)
     }
 

@@ -230,3 +230,25 @@ fn a_new_rule_resets_no_daily_cap() {
     assert_eq!(street.confirmed(), NOTHING);
     assert_eq!(street.watch.capped(), 1);
 }
+
+#[test]
+fn ten_seconds_of_misses_drop_no_candidate_that_was_seen_well() {
+    let mut street = Street::under(&[LITTER]);
+    street.step_ms = 100;
+    street.secs(40.0, &[HEAP]);
+    street.secs(11.0, &[]);
+    street.secs(20.0, &[HEAP]);
+    assert_eq!(street.count(|event| matches!(event, Event::Appeared(_))), 1);
+    assert_eq!(street.confirmed(), ["06010"]);
+}
+
+#[test]
+fn a_candidate_seen_now_and_then_is_still_given_up() {
+    let mut street = Street::under(&[LITTER]);
+    for _ in 0..10 {
+        street.secs(4.0, &[HEAP]);
+        street.secs(24.0, &[]);
+    }
+    assert_eq!(street.confirmed(), NOTHING);
+    assert!(street.count(|event| matches!(event, Event::Dropped(_))) > 0);
+}
