@@ -49,7 +49,7 @@ pub enum RuleKind {
     ///
     /// | garbage | material | area | rule for litter | outcome |
     /// |---|---|---|---|---|
-    /// | in 30 % of the hits | in 30 % of the hits | any | any | confirmed after the dwell |
+    /// | in 15 % of the hits | in 30 % of the hits | any | any | confirmed after the dwell |
     /// | yes | no | from `large_m2` on | any | confirmed after the dwell |
     /// | yes | no | less | none here | confirmed after `standing_secs` |
     /// | no | yes | any | any | `piled_material`; this rule where there is none |

@@ -13,6 +13,8 @@ use crate::spot::{Spot, Tally};
 
 /// Share of the hits from which something counts as part of a place.
 pub(crate) const PART_SHARE_MIN: f64 = 0.3;
+/// Share of the hits from which material has rubbish in it: nobody's stacked bricks are taken for garbage.
+pub(crate) const RUBBISH_SHARE_MIN: f64 = 0.15;
 /// What no class names is a stall where people were beside it in this share of the looks, and lies about where they
 /// were in no more than that one.
 pub(crate) const UNNAMED_ATTENDED_MIN: f64 = 0.5;
@@ -123,7 +125,7 @@ impl Moment<'_> {
         }
         if permitted != 0 {
             // Outside its hours the zone does not hold: that is what the rule looks for.
-            let found = self.rules(RuleKind::NightMarket, spot, permitted).next();
+            let found = self.rule(RuleKind::NightMarket, spot, permitted);
             if let Some((rule, zone)) = found {
                 return self.decide(rule, zone, spot);
             }
@@ -139,7 +141,7 @@ impl Moment<'_> {
         use RuleKind::{Litter, PiledMaterial, SpoilHeap};
         let Tally { garbage, material, .. } = spot.tally;
         let (garbage, material) = (spot.tally.of_named(garbage), spot.tally.of_named(material));
-        let is_mixed = garbage >= PART_SHARE_MIN && material >= PART_SHARE_MIN;
+        let is_mixed = garbage >= RUBBISH_SHARE_MIN && material >= PART_SHARE_MIN;
         let order = match () {
             () if spot.family == Family::Unnamed && !self.is_large(spot) => {
                 [Litter, PiledMaterial, SpoilHeap]
@@ -166,8 +168,14 @@ impl Moment<'_> {
     /// The first rule of these kinds, in this order, that takes the place in a zone that holds.
     fn first(&self, kinds: &[RuleKind], spot: &Spot, zones: u64) -> Claim {
         let zones = zones & self.hours.zones;
-        let mut found = kinds.iter().flat_map(|kind| self.rules(*kind, spot, zones));
+        let mut found = kinds.iter().filter_map(|kind| self.rule(*kind, spot, zones));
         found.next().map_or(Claim::Free, |(rule, zone)| self.decide(rule, zone, spot))
+    }
+
+    /// The rule of a kind that takes such a spot at this hour; where it is no rule's hour, the first, which waits.
+    fn rule(&self, kind: RuleKind, spot: &Spot, zones: u64) -> Option<(usize, usize)> {
+        let now = self.rules(kind, spot, zones).find(|(number, _)| self.hours.rules[*number]);
+        now.or_else(|| self.rules(kind, spot, zones).next())
     }
 
     /// Rules of a kind that take such a spot in one of these zones, each with the first of them.

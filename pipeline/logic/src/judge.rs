@@ -4,9 +4,11 @@
 
 use calib::class::Family;
 use calib::rule::{Proposals, Rule, RuleKind, Variant};
+use calib::zone::GroundView;
 
 use crate::claim::{Moment, PART_SHARE_MIN, UNNAMED_ALONE_MAX, UNNAMED_ATTENDED_MIN};
 use crate::spot::Spot;
+use crate::thing::is_spill;
 
 /// A bare cargo tricycle sells only where people were beside it in this share of the looks…
 const BARE_ATTENDED_MIN: f64 = 0.65;
@@ -15,10 +17,14 @@ const BARE_DWELLS: i64 = 4;
 /// The same of one with a chair beside it, where somebody sits and sells.
 const SEATED_ATTENDED_MIN: f64 = 0.5;
 const SEATED_DWELLS: i64 = 2;
+/// Looks that must have named a pile before it is material without rubbish.
+const PILE_NAMED_MIN: u32 = 8;
 /// Garbage in reach of a bin is litter after so many dwells.
 const BY_BIN_DWELLS: i64 = 4;
 /// Share of the hits that a class must have named, where the background gave the others.
 const NAMED_SHARE_MIN: f64 = 0.25;
+/// What a bin spills lies no further from its foot, metres.
+const SPILL_M: f64 = 1.2;
 /// A rival of another family holds a place from this presence on.
 const RIVAL_PRESENCE_MIN: f64 = 0.4;
 
@@ -33,8 +39,10 @@ impl Moment<'_> {
         spot.watched_ms >= self.dwell_ms(spot, rule)
             && tally.hits >= rule.hits_min
             && spot.presence() >= rule.presence_min
+            && spot.shows_itself()
             && is_named
             && tally.attended_share() >= rule.attended_min
+            && spot.bounds.height().min(spot.bounds.width() * self.aspect) >= rule.size_min
             && spot.bounds.area() * self.aspect >= rule.area_min
             && self.is_wide_enough(spot, rule)
             && self.fits_its_kind(spot, rule)
@@ -85,12 +93,21 @@ impl Moment<'_> {
             (RuleKind::Litter | RuleKind::SpoilHeap | RuleKind::PiledMaterial, Family::Unnamed) => {
                 attended <= UNNAMED_ALONE_MAX
             }
+            // Few looks by night do not tell a stack from a heap.
+            (RuleKind::PiledMaterial, Family::Heap) => tally.named >= PILE_NAMED_MIN,
             (RuleKind::IllegalStructure, _) => {
                 self.has_works || self.has_material || rule.proposals == Proposals::Alone
             }
             _ => true,
         }
     }
+}
+
+/// Whether garbage lies beside a bin: in its reach in the picture, or a step away on the ground.
+fn is_beside(garbage: &Spot, bin: &Spot, view: Option<&GroundView>) -> bool {
+    let on_ground = |spot: &Spot| view?.ground_from_image(spot.foot);
+    let metres = || Some(on_ground(garbage)?.distance_m(on_ground(bin)?));
+    is_spill(&garbage.bounds, &bin.bounds) || metres().is_some_and(|metres| metres <= SPILL_M)
 }
 
 /// Whether it was for the most part a tricycle or chairs and nothing to sell.
@@ -103,7 +120,7 @@ fn has_seat(spot: &Spot) -> bool {
 }
 
 /// Whether the place is another family's matter: one thing is one matter.
-pub(crate) fn is_anothers(spot: &Spot, others: &[Spot]) -> bool {
+pub(crate) fn is_anothers(spot: &Spot, others: &[Spot], view: Option<&GroundView>) -> bool {
     others.iter().any(|other| {
         if other.id == spot.id || other.family == spot.family {
             return false;
@@ -119,7 +136,11 @@ pub(crate) fn is_anothers(spot: &Spot, others: &[Spot]) -> bool {
             (Family::Trade, Family::Heap) => is_sold_from,
             _ => false,
         };
-        let is_live = other.tally.hits >= 3 && other.presence() >= RIVAL_PRESENCE_MIN;
-        spot.covers(&other.bounds) && (other.is_confirmed || (goes_before && is_live))
+        let is_bins =
+            other.family == Family::Bin && spot.family == Family::Heap && is_beside(spot, other, view);
+        // Bags are told before their bin is: two looks that named it are enough for it to keep them.
+        let hits_min = if is_bins { 2 } else { 3 };
+        let is_live = other.tally.hits >= hits_min && other.presence() >= RIVAL_PRESENCE_MIN;
+        (spot.covers(&other.bounds) || is_bins) && (other.is_confirmed || (goes_before && is_live))
     })
 }

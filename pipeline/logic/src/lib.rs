@@ -5,6 +5,7 @@ pub mod case;
 mod claim;
 mod cover;
 pub mod dedupe;
+pub mod dismissed;
 pub mod finding;
 mod judge;
 pub mod look;

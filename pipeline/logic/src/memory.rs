@@ -82,6 +82,8 @@ impl WatchState {
         let rules = rule_keys(camera);
         let zones: Vec<String> = camera.zones.iter().map(|zone| zone.id.clone()).collect();
         let renumber = |spot: &mut Spot| {
+            // Zones may have been drawn or moved.
+            spot.zones_asked_at = None;
             let zone = self.zones.get(spot.zone).and_then(|id| zones.iter().position(|own| own == id));
             spot.zone = zone.unwrap_or_default();
             let Some(old) = spot.rule else { return true };
@@ -101,9 +103,8 @@ impl WatchState {
                 table
             })
             .collect();
-        if self.rules != rules || self.caps.len() != rules.len() {
-            self.caps = vec![Cap::default(); rules.len()];
-        }
-        Self { last_at: self.last_at, tables, caps: self.caps, rules, zones }
+        let cap = |key| self.caps.get(self.rules.iter().position(|own| own == key)?).copied();
+        let caps = rules.iter().map(|key| cap(key).unwrap_or_default()).collect();
+        Self { last_at: self.last_at, tables, caps, rules, zones }
     }
 }

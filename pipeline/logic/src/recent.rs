@@ -24,6 +24,11 @@ impl Recent {
         usize::from(self.len)
     }
 
+    /// How many of the latest `looks` saw it.
+    pub(crate) fn hits_in(&self, looks: u32) -> u32 {
+        (self.low & ((1 << looks) - 1)).count_ones()
+    }
+
     /// Share of the remembered looks that saw it.
     pub(crate) fn share(&self) -> f64 {
         // Bits beyond `len` were never set.
@@ -43,5 +48,6 @@ mod tests {
         assert_eq!((recent.len(), recent.share()), (100, 1.0));
         (0..128).for_each(|i| recent.push(i % 4 == 0));
         assert_eq!((recent.len(), recent.share()), (128, 0.25));
+        assert_eq!((recent.hits_in(3), recent.hits_in(4)), (0, 1));
     }
 }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Sight, SpotId};
 use crate::plan::WORKS;
 use crate::recent::Recent;
-use crate::thing::Thing;
+use crate::scene::Proposal;
+use crate::thing::{Thing, are_apart};
 
 /// The place follows its box no faster than this share a look, so that it cannot walk away with a walker.
 const FOLLOW_MIN: f32 = 0.05;
@@ -25,6 +26,16 @@ const SETTLE_HITS: u32 = 5;
 const DOUBT_LOOKS: usize = 12;
 /// Rules whose spots may be out of sight for longer than this watch over nights: no doubt ends their candidates.
 const PATIENT_ABSENCE_MS: i64 = 3_600_000;
+/// The background says so much too late when a thing came, milliseconds.
+const PROPOSED_LATE_MS: i64 = 180_000;
+/// Of so many latest clear looks so many must have seen a place before it is told or told again.
+const SHOWN_LOOKS: u32 = 4;
+const SHOWN_HITS_MIN: u32 = 2;
+/// Hits by the detector from which the background may stand in for it.
+const NAMED_MIN: u32 = 3;
+/// For so long the background may stand in for the detector, or for the rule's absence where that is longer,
+/// milliseconds: what the detector does not find again is another thing that fills the place.
+const UNNAMED_MS_MAX: i64 = 1_800_000;
 /// Two feet on the ground this near are one place, metres, beside what their boxes leave open.
 const SAME_GROUND_M: f64 = 0.75;
 
@@ -57,7 +68,7 @@ pub(crate) struct Tally {
 
 const FIXED: ClassSet = ClassSet::of(&[Class::Stall, Class::Table, Class::Umbrella]);
 /// What sells nothing by itself.
-const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
+pub(crate) const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
 
 impl Tally {
     fn add(&mut self, thing: &Thing) {
@@ -114,6 +125,9 @@ pub(crate) struct Spot {
     /// Watched time since it was last seen.
     absent_ms: i64,
     misses_in_a_row: u32,
+    /// Watched time of the hits by the background since a class last named it.
+    #[serde(default)]
+    unnamed_ms: i64,
     recent: Recent,
     pub(crate) is_confirmed: bool,
     /// When it was gone, of a confirmed one that is back and has not proved itself again.
@@ -129,7 +143,7 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    pub(crate) fn new(id: SpotId, thing: &Thing, head_start_ms: i64) -> Self {
+    pub(crate) fn new(id: SpotId, thing: &Thing) -> Self {
         let mut spot = Self {
             id,
             family: thing.family,
@@ -144,9 +158,10 @@ impl Spot {
             score_sum: 0.0,
             classes: ClassSet::default(),
             tally: Tally::default(),
-            watched_ms: head_start_ms,
+            watched_ms: 0,
             absent_ms: 0,
             misses_in_a_row: 0,
+            unnamed_ms: 0,
             recent: Recent::default(),
             is_confirmed: false,
             gone_at: None,
@@ -161,18 +176,21 @@ impl Spot {
 
     /// Back at its place after it was gone: the same spot, which has to prove itself again.
     pub(crate) fn come_back(&mut self, thing: &Thing) {
-        let id = self.id;
-        let told_at = self.told_at;
-        let (rule, variant, gone_at) = (self.rule, self.variant, self.gone_at);
-        *self = Self::new(id, thing, 0);
-        (self.rule, self.variant, self.gone_at) = (rule, variant, gone_at);
-        self.is_confirmed = true;
-        self.told_at = told_at;
+        let new = Self::new(self.id, thing);
+        *self = Self {
+            rule: self.rule,
+            variant: self.variant,
+            zone: self.zone,
+            gone_at: self.gone_at,
+            told_at: self.told_at,
+            is_confirmed: true,
+            ..new
+        };
     }
 
     /// How surely a thing of this look is at this place, `0` for not at all.
     pub(crate) fn affinity(&self, thing: &Thing, view: Option<&GroundView>) -> f32 {
-        if !self.takes(thing) {
+        if !self.takes(thing) || self.stands_apart(thing, view) {
             return 0.0;
         }
         let iou = self.bounds.iou(&thing.bounds);
@@ -192,6 +210,12 @@ impl Spot {
         smaller > 0.0 && self.bounds.intersection(other) / smaller >= 0.6
     }
 
+    /// Whether the background tells of this spot: what came after it is another thing.
+    pub(crate) fn is_shown_by(&self, proposal: &Proposal) -> bool {
+        let is_there = self.bounds.iou(&proposal.bounds) >= 0.3 || self.covers(&proposal.bounds);
+        is_there && proposal.since.millis_since(self.id.first_at) <= PROPOSED_LATE_MS
+    }
+
     /// Of one family; what no class names may be anything but a structure.
     fn takes(&self, thing: &Thing) -> bool {
         let (own, other) = (self.family, thing.family);
@@ -199,6 +223,15 @@ impl Spot {
         own == other
             || (is_open(own) && other != Family::Structure)
             || (is_open(other) && own != Family::Structure)
+    }
+
+    /// Whether the thing is a set-up one that stands too far from this one to be a part of it: a shop's table behind
+    /// a stall lies within the stall's box, and not at its place.
+    fn stands_apart(&self, thing: &Thing, view: Option<&GroundView>) -> bool {
+        let is_set_up = self.family == Family::Trade && self.tally.kit > 0;
+        is_set_up
+            && thing.is_set_up()
+            && are_apart((self.foot, self.foot_sigma), (thing.foot, thing.foot_sigma), view)
     }
 
     /// Whether both stand at one place of the ground, where boxes of small things far away do not overlap.
@@ -219,6 +252,7 @@ impl Spot {
         self.clear_look(true, gap_ms);
         self.tally.add(thing);
         let is_named = !thing.classes.is_empty();
+        self.unnamed_ms = if is_named { 0 } else { self.unnamed_ms + gap_ms };
         if self.family == Family::Unnamed && is_named {
             self.family = thing.family;
             // What it is was not known until now: its place and its score are those of the class that names it.
@@ -239,8 +273,14 @@ impl Spot {
     /// This look's background shows it still standing there, though no class names it.
     pub(crate) fn hit_by_background(&mut self, is_attended: bool, gap_ms: i64) {
         self.clear_look(true, gap_ms);
+        self.unnamed_ms += gap_ms;
         self.tally.hits += 1;
         self.tally.attended += u32::from(is_attended);
+    }
+
+    /// Whether the detector has named it well enough, and not too long ago, for the background to stand in for it.
+    pub(crate) fn is_vouched(&self, rule: &Rule) -> bool {
+        self.tally.named >= NAMED_MIN && self.unnamed_ms < rule.absence_ms.max(UNNAMED_MS_MAX)
     }
 
     fn follow(&mut self, thing: &Thing) {
@@ -293,9 +333,19 @@ impl Spot {
         }
     }
 
+    /// Whether it shows itself now: one hit after it was out of sight may be a mistake about an empty place.
+    pub(crate) fn shows_itself(&self) -> bool {
+        self.recent.hits_in(SHOWN_LOOKS) >= SHOWN_HITS_MIN
+    }
+
     /// Share of the latest clear looks that saw it.
     pub(crate) fn presence(&self) -> f64 {
         self.recent.share()
+    }
+
+    /// Share of all its clear looks that saw it.
+    fn lifelong_presence(&self) -> f64 {
+        f64::from(self.tally.hits) / f64::from(self.tally.looks.max(1))
     }
 
     /// How far its middle has moved from where it appeared, a share of its longer side.
@@ -318,7 +368,9 @@ impl Spot {
         }
         let is_doubtful = absence_ms <= PATIENT_ABSENCE_MS
             && self.recent.len() >= DOUBT_LOOKS
-            && self.presence() < presence_min / 2.0;
+            && self.presence() < presence_min / 2.0
+            // The latest looks of a quick camera are some seconds: one that was seen well has time to show again.
+            && (self.absent_ms >= absence_ms / 2 || self.lifelong_presence() < presence_min / 2.0);
         !self.is_confirmed && (is_doubtful || self.drift(aspect) > motion_max)
     }
 

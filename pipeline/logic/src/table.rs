@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use calib::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dismissed::{DISMISSED_MAX, Dismissed};
+use crate::finding::SpotId;
 use crate::spot::Spot;
 
 /// Confirmed places remembered after they were gone; the oldest gives way.
@@ -23,6 +25,9 @@ pub(crate) struct Table {
     pub(crate) last_at: Option<Timestamp>,
     pub(crate) spots: Vec<Spot>,
     pub(crate) gone: VecDeque<Spot>,
+    /// What a person has said is no matter.
+    #[serde(default)]
+    pub(crate) dismissed: Vec<Dismissed>,
     pub(crate) works: Support,
     pub(crate) material: Support,
 }
@@ -49,6 +54,21 @@ impl Support {
 impl Table {
     pub(crate) fn of(preset: Option<String>) -> Self {
         Self { preset, ..Self::default() }
+    }
+
+    /// Lets go of a spot and passes over what it was until then; whether there was such a spot.
+    pub(crate) fn dismiss(&mut self, id: SpotId, until: Timestamp) -> bool {
+        let live = self.spots.iter().position(|spot| spot.id == id).map(|place| self.spots.remove(place));
+        let gone =
+            || self.gone.iter().position(|spot| spot.id == id).and_then(|place| self.gone.remove(place));
+        let Some(spot) = live.or_else(gone) else { return false };
+        if self.dismissed.len() >= DISMISSED_MAX
+            && let Some(first) = (0..self.dismissed.len()).min_by_key(|place| self.dismissed[*place].until)
+        {
+            self.dismissed.swap_remove(first);
+        }
+        self.dismissed.push(Dismissed::of(&spot, until));
+        true
     }
 
     /// Remembers a confirmed spot that is gone.

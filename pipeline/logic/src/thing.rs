@@ -11,6 +11,7 @@ use calib::zone::GroundView;
 use crate::look::{Detection, Look};
 use crate::plan::Plan;
 use crate::scene::{Light, Proposal, ProposalKind};
+use crate::spot::BARE;
 
 /// Something that rules may count, as one look saw it.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,11 @@ pub(crate) struct Thing {
 }
 
 impl Thing {
+    /// Whether something to sell, or to sell from, is set up: more than chairs and a tricycle.
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.family == Family::Trade && !self.classes.without(BARE).is_empty()
+    }
+
     /// Whether it is a cargo tricycle and nothing else.
     pub(crate) fn is_on_wheels(&self) -> bool {
         self.classes == ClassSet::of(&[Class::CargoTricycle])
@@ -49,14 +55,15 @@ const COMPANY_REACH: f32 = 0.6;
 const BIN_SHARE_MIN: f32 = 0.3;
 /// How far an overflowing bin's spill reaches around it, a share of the bin's size.
 const BIN_REACH: f32 = 0.25;
-/// An overflowing bin claims its spill from this score on.
-const BIN_SCORE_MIN: f32 = 0.25;
 /// Where the background says that something new stands, this share of a rule's score is enough.
-const SUPPORTED_SCORE: f32 = 0.7;
+pub(crate) const SUPPORTED_SCORE: f32 = 0.7;
 /// Proposals that differ less from what is normal count for nothing.
 const STRENGTH_MIN: f32 = 0.2;
 /// Share of a proposal under people and vehicles from which it is theirs.
 const PASSING_SHARE_MAX: f32 = 0.4;
+
+/// Feet of a stall's parts are no further from each other, metres: two tables side by side.
+const STALL_M: f64 = 1.8;
 
 /// A market parasol is about 2.4 m wide with the middle of its canopy about 2.1 m above the ground; seen
 /// from 20 to 35 degrees above, that height takes 0.8 of the canopy's width in the picture.
@@ -70,7 +77,8 @@ const PARASOL_WIDTH_M_MIN: f64 = 1.5;
 
 /// What this look shows of the rules' classes, parts of one thing joined, and what the background adds.
 ///
-/// `bins` says whether a box lies in reach of a bin that is known to be over its rim.
+/// `bins` says whether a box lies in reach of a bin that is a spot: that one takes it. Beside any other it is only
+/// slower to become litter, or it would be nobody's where no rule watches the bin.
 pub(crate) fn things(
     look: &Look,
     plan: &Plan,
@@ -87,11 +95,11 @@ pub(crate) fn things(
         }
         let Some(mut thing) = thing(detection, look, plan, view, is_night) else { continue };
         let is_spill = watches_bins && detection.class == Class::Garbage;
-        if is_spill && (is_of_bin(&detection.bounds, look) || bins(&detection.bounds)) {
+        if is_spill && bins(&detection.bounds) {
             continue;
         }
         thing.is_by_bin = is_spill && is_by_bin(&detection.bounds, look);
-        add(found, thing);
+        add(found, thing, view);
     }
     if plan.proposals_alone && !look.scene.is_veiled {
         unnamed(look, plan, found);
@@ -165,6 +173,14 @@ pub(crate) fn news(look: &Look) -> impl Iterator<Item = &Proposal> {
             && !is_passing(&proposal.bounds, look)
     };
     look.scene.proposals.iter().filter(is_new)
+}
+
+/// Whether a class names what a proposal tells of: then it stands in for no other.
+pub(crate) fn is_named_by(proposal: &ImageBox, found: &[Thing]) -> bool {
+    found.iter().any(|thing| {
+        let smaller = thing.bounds.area().min(proposal.area());
+        !thing.classes.is_empty() && thing.bounds.intersection(proposal) >= 0.6 * smaller
+    })
 }
 
 fn is_passing(bounds: &ImageBox, look: &Look) -> bool {
@@ -255,13 +271,6 @@ fn is_held(umbrella: &ImageBox, look: &Look) -> bool {
     })
 }
 
-/// A bin over its rim is one matter (06042) with what spills from it, not a second one (06010).
-fn is_of_bin(garbage: &ImageBox, look: &Look) -> bool {
-    look.detections
-        .iter()
-        .any(|d| d.class == Class::BinOverflow && d.score >= BIN_SCORE_MIN && is_spill(garbage, &d.bounds))
-}
-
 /// Whether garbage lies in reach of any bin that this look shows.
 fn is_by_bin(garbage: &ImageBox, look: &Look) -> bool {
     let is_bin = |class| matches!(class, Class::GarbageBin | Class::BinOverflow);
@@ -290,14 +299,31 @@ pub(crate) fn has_company(bounds: &ImageBox, foot: ImagePoint, look: &Look) -> b
     })
 }
 
-/// Two boxes of one look that overlap are parts of one thing: a table under its parasol, bags of one heap.
-fn joins(a: &Thing, b: &Thing) -> bool {
-    a.family == b.family && a.bounds.grown(0.1).intersection(&b.bounds.grown(0.1)) > 0.0
+/// Two boxes of one look that overlap are parts of one thing: a table under its parasol, bags of one heap. Where the
+/// ground is known, a stall and the shop's table that shows behind it are two.
+fn joins(a: &Thing, b: &Thing, view: Option<&GroundView>) -> bool {
+    a.family == b.family
+        && a.bounds.grown(0.1).intersection(&b.bounds.grown(0.1)) > 0.0
+        && !(a.is_set_up()
+            && b.is_set_up()
+            && are_apart((a.foot, a.foot_sigma), (b.foot, b.foot_sigma), view))
+}
+
+/// Whether two feet, each with its deviation, are too far from each other on the ground for parts of one stall.
+pub(crate) fn are_apart(a: (ImagePoint, f64), b: (ImagePoint, f64), view: Option<&GroundView>) -> bool {
+    let Some(view) = view else { return false };
+    let stands = |(foot, sigma): (ImagePoint, f64)| {
+        let here = view.ground_from_image(foot)?;
+        let nearer = view.ground_from_image(ImagePoint::new(foot.x, foot.y + sigma))?;
+        Some((here, here.distance_m(nearer)))
+    };
+    let (Some((a, a_m)), Some((b, b_m))) = (stands(a), stands(b)) else { return false };
+    a.distance_m(b) > STALL_M + 2.0 * (a_m + b_m)
 }
 
 /// Adds a part; what it ties together becomes one thing.
-fn add(found: &mut Vec<Thing>, mut part: Thing) {
-    while let Some(other) = found.iter().position(|other| joins(&part, other)) {
+fn add(found: &mut Vec<Thing>, mut part: Thing, view: Option<&GroundView>) {
+    while let Some(other) = found.iter().position(|other| joins(&part, other, view)) {
         let mut whole = found.remove(other);
         join(&mut whole, &part);
         part = whole;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use calib::camera::Camera;
 use calib::class::{Class, Family};
-use calib::rule::{Proposals, SCORE_MIN};
+use calib::rule::{Proposals, Rule, SCORE_MIN};
 use calib::space::ImageBox;
 use calib::time::Timestamp;
 
@@ -19,10 +19,10 @@ use crate::look::Look;
 pub use crate::memory::WatchState;
 use crate::pairs::Pairs;
 use crate::plan::{Plan, WORKS};
-use crate::scene::{Light, ProposalKind, ViewFault};
+use crate::scene::{Light, Proposal, ProposalKind, ViewFault};
 use crate::spot::Spot;
 use crate::table::Table;
-use crate::thing::{Thing, has_company, is_spill, news, things};
+use crate::thing::{SUPPORTED_SCORE, Thing, has_company, is_named_by, is_spill, news, things};
 
 /// Spots a view may hold. When full, a new thing is not taken on (and counted): what has been watched
 /// longest is closest to being a case.
@@ -32,8 +32,8 @@ pub const SPOTS_MAX: usize = 256;
 pub const GAP_MS_MAX: i64 = 600_000;
 /// The same for what the background says of the time before a structure's first look.
 const GROWN_MS_MAX: i64 = 30 * 86_400_000;
-/// Hits by the detector from which the background may stand in for it.
-const NAMED_MIN: u32 = 3;
+/// What the background shows is a thing itself from this share of both boxes on.
+const SAME_BOX_IOU_MIN: f32 = 0.3;
 
 /// A clock set back by more than this is believed; a frame late by less is passed over, milliseconds. The
 /// frame source holds its times against smaller steps, so that there is nothing in between.
@@ -86,6 +86,12 @@ impl Watch {
     /// Findings not told because their rule had told as many as it may on that day.
     pub fn capped(&self) -> u64 {
         self.capped
+    }
+
+    /// A person has said of a told spot that it is no matter: what it was is passed over at its place until then,
+    /// [`DISMISSED_MS`](crate::dismissed::DISMISSED_MS) where nothing stood there. Whether the spot is still known.
+    pub fn dismiss(&mut self, spot: SpotId, until: Timestamp) -> bool {
+        self.state.tables.iter_mut().any(|table| table.dismiss(spot, until))
     }
 
     /// Where the spots of a view stand in the picture, for whoever must not take them for background.
@@ -162,6 +168,10 @@ impl Watch {
             bins.any(|bin| is_spill(garbage, &bin.bounds))
         };
         things(look, &self.plan, camera.view(look.scene.preset), watches_bins, bins, &mut found);
+        if !table.dismissed.is_empty() {
+            table.dismissed.retain(|dismissed| look.at < dismissed.until);
+            found.retain(|thing| !table.dismissed.iter().any(|dismissed| dismissed.is(thing, look.at)));
+        }
         let moment = Moment {
             camera: &camera,
             plan: &self.plan,
@@ -177,7 +187,7 @@ impl Watch {
         pairs.match_up(&table.spots, &found, camera.view(look.scene.preset));
         for s in 0..table.spots.len() {
             let thing = pairs.thing_of(s).map(|t| &found[t]);
-            if observe(&moment, &mut table.spots[s], thing, look, gap_ms)
+            if observe(&moment, &mut table.spots[s], (thing, &found), look, gap_ms)
                 && is_still_its(&moment, &mut table.spots[s])
             {
                 tell(&moment, &mut self.state.caps, &mut self.capped, table, s, events);
@@ -187,7 +197,7 @@ impl Watch {
         let mut born = 0;
         for (_, thing) in found.iter().enumerate().filter(|(t, _)| pairs.is_new(*t)) {
             let id = SpotId { first_at: look.at, ordinal: born };
-            let Some(spot) = appear(&moment, table, thing, id) else { continue };
+            let Some(spot) = appear(&moment, table, thing, look, id) else { continue };
             if table.spots.len() >= SPOTS_MAX {
                 self.refused += 1;
                 continue;
@@ -231,7 +241,13 @@ fn note_support(camera: &Camera, plan: &Plan, table: &mut Table, look: &Look) {
 }
 
 /// What this look says of a spot; whether it saw it.
-fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &Look, gap_ms: i64) -> bool {
+fn observe(
+    moment: &Moment<'_>,
+    spot: &mut Spot,
+    (thing, found): (Option<&Thing>, &[Thing]),
+    look: &Look,
+    gap_ms: i64,
+) -> bool {
     moment.find_zones(spot);
     let claim = moment.claim(spot);
     if let Claim::Taken { rule, zone, variant } = claim
@@ -249,18 +265,22 @@ fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &L
         Claim::Taken { rule, .. } => &moment.camera.rules[rule],
     };
     if let Some(thing) = thing
-        && (thing.since.is_some() || thing.score >= rule.score_min_at(moment.is_night))
+        && is_sure(moment, spot, thing, rule)
     {
         spot.hit(thing, gap_ms);
         return true;
     }
     if rule.proposals != Proposals::Off
         && !moment.is_veiled
-        && spot.tally.named >= NAMED_MIN
-        && news(look).any(|p| spot.bounds.iou(&p.bounds) >= 0.3 || spot.covers(&p.bounds))
+        && spot.is_vouched(rule)
+        && news(look).any(|p| spot.is_shown_by(p) && (thing.is_some() || !is_named_by(&p.bounds, found)))
     {
         spot.hit_by_background(has_company(&spot.bounds, spot.foot, look), gap_ms);
         return true;
+    }
+    // What only the background sees cannot be missed where it sees nothing.
+    if moment.is_veiled && matches!(spot.family, Family::Structure | Family::Unnamed) {
+        return false;
     }
     if is_hidden(&spot.bounds, spot.foot, look) {
         spot.hidden(gap_ms)
@@ -268,6 +288,24 @@ fn observe(moment: &Moment<'_>, spot: &mut Spot, thing: Option<&Thing>, look: &L
         spot.miss(gap_ms)
     }
     false
+}
+
+/// Whether what this look shows at a spot is enough for its rule: each trusts the background as far as its own file
+/// says, whatever the camera's others do.
+fn is_sure(moment: &Moment<'_>, spot: &Spot, thing: &Thing, rule: &Rule) -> bool {
+    if thing.family == Family::Structure {
+        return true;
+    }
+    if thing.classes.is_empty() {
+        return match rule.proposals {
+            Proposals::Off => false,
+            Proposals::Support => spot.is_vouched(rule),
+            Proposals::Alone => true,
+        };
+    }
+    let score_min = rule.score_min_at(moment.is_night);
+    let is_supported = thing.since.is_some() && rule.proposals != Proposals::Off;
+    thing.score >= if is_supported { score_min * SUPPORTED_SCORE } else { score_min }
 }
 
 /// Whether the rule that takes the spot does so too now that this look has moved its foot: one hit that shows the
@@ -294,7 +332,7 @@ fn tell(
     let at = moment.at;
     if spot.is_confirmed {
         let is_proven = spot.gone_at.is_none() || moment.meets(spot, rule);
-        if is_proven && spot.is_due(rule, at) {
+        if is_proven && spot.shows_itself() && spot.is_due(rule, at) {
             let spot = &mut table.spots[s];
             spot.gone_at = None;
             spot.told(at);
@@ -302,7 +340,7 @@ fn tell(
         }
         return;
     }
-    if !moment.meets(spot, rule) || is_anothers(spot, &table.spots) {
+    if !moment.meets(spot, rule) || is_anothers(spot, &table.spots, moment.camera.view(moment.preset)) {
         return;
     }
     // On the ground dedupe knows place and cell and decides better; without one, what adjoins in the
@@ -346,44 +384,42 @@ fn give_up(moment: &Moment<'_>, table: &mut Table, events: &mut Vec<Event>) {
     }
 }
 
-/// The spot of a thing that none had: a confirmed one that is back, or a new one that some rule takes.
-fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, id: SpotId) -> Option<Spot> {
+/// The spot of a thing that none had: a confirmed one of the same rule that is back, or a new one.
+fn appear(moment: &Moment<'_>, table: &mut Table, thing: &Thing, look: &Look, id: SpotId) -> Option<Spot> {
+    let mut spot = Spot::new(id, thing);
+    moment.find_zones(&mut spot);
+    let Claim::Taken { rule: number, zone, variant } = moment.claim(&spot) else { return None };
+    let rule = &moment.camera.rules[number];
+    if !is_sure(moment, &spot, thing, rule) {
+        return None;
+    }
     let view = moment.camera.view(moment.preset);
     let is_back = |gone: &Spot| {
-        let cooldown_ms = gone.rule.map_or(0, |number| moment.camera.rules[number].cooldown_ms);
         let away_ms = gone.gone_at.map_or(i64::MAX, |gone_at| moment.at.millis_since(gone_at));
-        (0..=cooldown_ms).contains(&away_ms) && cooldown_ms > 0 && gone.affinity(thing, view) > 0.0
+        gone.rule == Some(number)
+            && rule.cooldown_ms > 0
+            && (0..=rule.cooldown_ms).contains(&away_ms)
+            && gone.affinity(thing, view) > 0.0
     };
-    let back = table.gone.iter().position(is_back).and_then(|place| table.gone.remove(place));
-    let mut spot = match back {
-        Some(mut gone) => {
-            gone.come_back(thing);
-            gone
-        }
-        None => {
-            let most = if thing.family == Family::Structure { GROWN_MS_MAX } else { GAP_MS_MAX };
-            let head_start_ms = thing.since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most);
-            Spot::new(id, thing, head_start_ms)
-        }
+    if let Some(mut gone) = table.gone.iter().position(is_back).and_then(|place| table.gone.remove(place)) {
+        gone.come_back(thing);
+        return Some(gone);
+    }
+    (spot.rule, spot.zone, spot.variant) = (Some(number), zone, variant);
+    spot.watched_ms = head_start_ms(moment, thing, rule, look);
+    Some(spot)
+}
+
+/// How long a thing had been there before its first look, where its rule trusts the background in that and what is
+/// new there is the thing itself; half of a dwell at most, so that looks decide.
+fn head_start_ms(moment: &Moment<'_>, thing: &Thing, rule: &Rule, look: &Look) -> i64 {
+    let is_itself = |proposal: &&Proposal| proposal.bounds.iou(&thing.bounds) >= SAME_BOX_IOU_MIN;
+    let (since, most) = match thing.family {
+        Family::Structure => (thing.since, GROWN_MS_MAX),
+        _ if rule.proposals == Proposals::Off || thing.since.is_none() => return 0,
+        _ => (news(look).find(is_itself).map(|p| p.since), GAP_MS_MAX.min(rule.dwell_ms / 2)),
     };
-    moment.find_zones(&mut spot);
-    match moment.claim(&spot) {
-        Claim::Taken { rule, zone, variant } => {
-            let score_min = moment.camera.rules[rule].score_min_at(moment.is_night);
-            if !spot.is_confirmed {
-                (spot.rule, spot.zone, spot.variant) = (Some(rule), zone, variant);
-            }
-            let is_sure = thing.since.is_some() || thing.score >= score_min;
-            if is_sure {
-                return Some(spot);
-            }
-        }
-        Claim::Waits | Claim::Free => {}
-    }
-    if spot.is_confirmed {
-        table.remember(spot);
-    }
-    None
+    since.map_or(0, |since| moment.at.millis_since(since)).clamp(0, most)
 }
 
 fn sight(moment: &Moment<'_>, spot: &Spot) -> Sight {

@@ -38,9 +38,6 @@ const MARK_SIGMA_PX: f64 = 0.8;
 const MIDDLE: LonLat = LonLat::new(118.6625, 34.9120);
 const HALF_M: (f64, f64) = (2_200.0, 1_300.0);
 
-/// Half a side of what an integrator draws around a place that is told again and again for nothing, metres.
-pub(crate) const IGNORED_M: f64 = 1.5;
-
 /// The grid layers of the example county.
 ///
 /// # Errors
@@ -93,7 +90,7 @@ pub(crate) fn eyes(seed: u64, camera: usize, is_other_end: bool) -> Vec<Eye> {
     eyes
 }
 
-/// A camera ready to watch, under the county's papers, with the places that it is told to ignore.
+/// A camera ready to watch, under the county's papers.
 ///
 /// # Errors
 /// The written file is not what the product reads: a fault of this crate.
@@ -103,21 +100,10 @@ pub(crate) fn camera(
     id: &str,
     site: &Site,
     eyes: &[Eye],
-    ignored: &[Place],
 ) -> Result<Camera, SimError> {
     let refused = |problems: Vec<Problem>| SimError::Camera(format!("{id}: {problems:?}"));
     let catalogue = Catalogue::builtin();
-    let mut text = file(seed, number, site, eyes);
-    for (i, (at, view)) in
-        ignored.iter().flat_map(|at| (0..eyes.len()).map(move |view| (at, view))).enumerate()
-    {
-        let preset = if view == 0 { String::new() } else { format!("preset = \"{view}\"\n") };
-        let around = |middle: f64| (middle - IGNORED_M, middle + IGNORED_M);
-        let corners = site.corners(around(at.along_m), around(at.across_m));
-        // Writing to a String cannot fail.
-        let _ =
-            writeln!(text, "[[zone]]\nid = \"ignore-{i}\"\nkind = \"ignore\"\n{preset}ground = {corners}");
-    }
+    let text = file(seed, number, site, eyes);
     let mut camera = Camera::parse(id, &text, &catalogue).map_err(refused)?;
     let permits = calib::permit::parse("permits.toml", &site.permits(), &catalogue).map_err(refused)?;
     let calendar = Calendar::parse("calendar.toml", CALENDAR).map_err(refused)?;

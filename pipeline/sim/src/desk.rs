@@ -16,15 +16,15 @@ use std::collections::{BTreeMap, VecDeque};
 use calib::grid::Grids;
 use calib::time::Timestamp;
 use logic::dedupe::{OpenCase, Opener, Verdict, judge};
+use logic::dismissed::DISMISSED_MS;
 use logic::finding::{Finding, SpotId};
 use logic::place::place;
 
-use crate::county::IGNORED_M;
 use crate::dice::Dice;
 use crate::log::{Line, Log};
 use crate::lookout::{Lookout, Told};
 use crate::site::Site;
-use crate::sky::{about, minutes_ms};
+use crate::sky::{HOUR_MS, about, minutes_ms};
 use crate::street::Place;
 
 /// How many closed cases of a matter, latest first, are searched for the one that came back; as in the store.
@@ -39,6 +39,11 @@ const CLOSED_WHEN_GONE: f64 = 0.85;
 /// How long after that, or after the case was opened, minutes; and until a false one is rejected.
 const CLOSED_AFTER_MIN: (f64, f64) = (5.0, 240.0);
 const REJECTED_AFTER_MIN: (f64, f64) = (10.0, 480.0);
+
+/// How long a rejection holds of what does stand there and is allowed, milliseconds: its keeper leaves that day.
+const ALLOWED_MS: i64 = 12 * HOUR_MS;
+/// What a camera tells this near to what was rejected is the same, metres.
+const SAME_M: f64 = 1.0;
 
 /// How near a thing must stand for a case to have taken it for something, metres.
 const SOMETHING_M: f64 = 2.5;
@@ -55,7 +60,19 @@ pub(crate) struct CaseRecord {
     pub(crate) about: Option<(usize, usize)>,
     /// What stood there, where it is false.
     pub(crate) why: String,
+    /// What its end says to the camera that opened it.
+    rejects: Option<Dismissal>,
     is_open: bool,
+}
+
+/// A spot that a person has said is no matter.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dismissal {
+    pub(crate) camera: usize,
+    pub(crate) spot: SpotId,
+    pub(crate) until: Timestamp,
+    kind: &'static str,
+    at: Place,
 }
 
 /// All cases of a run.
@@ -67,12 +84,9 @@ pub(crate) struct Desk {
     spots: BTreeMap<(usize, SpotId), usize>,
     /// When each open case is ended.
     ends: BTreeMap<(i64, usize), ()>,
-    /// Places where a camera told of nothing a second time after a person had said so: somebody draws a zone of
-    /// kind `ignore` there. By camera; the camera has it from the next day on, and until then what it would have
-    /// ignored is left out here.
-    pub(crate) to_ignore: Vec<(usize, Place)>,
-    /// Places where a camera told of nothing once.
-    nothing: Vec<(usize, Place)>,
+    /// What a person has rejected: the camera's watch is told so at the end of the day, and until then what it
+    /// would have passed over is left out here.
+    pub(crate) to_dismiss: Vec<Dismissal>,
     seed: u64,
 }
 
@@ -89,8 +103,7 @@ impl Desk {
             closed: BTreeMap::new(),
             spots: BTreeMap::new(),
             ends: BTreeMap::new(),
-            to_ignore: Vec::new(),
-            nothing: Vec::new(),
+            to_dismiss: Vec::new(),
             seed,
         }
     }
@@ -112,7 +125,7 @@ impl Desk {
             return;
         }
         let finding = place(&lookout.id, &lookout.camera, grids, &told.sight);
-        if self.is_ignored(told.camera, &finding, &sites[lookout.site]) {
+        if self.is_dismissed(told.camera, lookout, &finding, &sites[lookout.site]) {
             return;
         }
         let case = match judge(&finding, &self.open) {
@@ -145,7 +158,8 @@ impl Desk {
         let (number, at_ms) = (self.cases.len(), finding.sight.at.as_millis());
         let site = &mut sites[lookout.site];
         let about = truth_of(finding, site);
-        let mut why = String::new();
+        let kind = lookout.camera.rules[finding.sight.rule].kind.name();
+        let (mut why, mut rejects) = (String::new(), None);
         let ends_ms;
         let mut dice = Dice::about(self.seed, &[about::DESK, number as u64]);
         let (when_gone, after) = (dice.chance(CLOSED_WHEN_GONE), dice.unit());
@@ -158,23 +172,21 @@ impl Desk {
             ends_ms = gone_ms + between(CLOSED_AFTER_MIN);
         } else {
             why = why_not(finding, site);
-            if why == NOTHING_THERE
-                && let Some(location) = &finding.location
-            {
-                let at = site.street.place(location.lon_lat());
-                let is_told_again =
-                    self.nothing.iter().any(|(by, was)| *by == camera && was.distance_m(at) <= SOMETHING_M);
-                let places = if is_told_again { &mut self.to_ignore } else { &mut self.nothing };
-                places.push((camera, at));
-            }
             // Where it is a violation of another matter, a person says so and deals with that.
             let other = other_truth(finding, site).map(|number| site.truths[number].span_ms.1);
             ends_ms = match other {
                 Some(gone_ms) => gone_ms.max(at_ms) + between(CLOSED_AFTER_MIN),
                 None => at_ms + between(REJECTED_AFTER_MIN),
             };
+            let holds_ms = if why == NOTHING_THERE { DISMISSED_MS } else { ALLOWED_MS };
+            rejects = finding.location.as_ref().filter(|_| other.is_none()).map(|location| Dismissal {
+                camera,
+                spot: finding.sight.spot,
+                until: Timestamp::from_millis(ends_ms + holds_ms),
+                kind,
+                at: site.street.place(location.lon_lat()),
+            });
         }
-        let kind = lookout.camera.rules[finding.sight.rule].kind.name();
         let near = if why.is_empty() { String::new() } else { near(finding, site) };
         log.line(Line::found("opened", finding, number).with(linked, about.is_some(), &near));
         self.cases.push(CaseRecord {
@@ -183,6 +195,7 @@ impl Desk {
             linked,
             about: about.map(|truth| (lookout.site, truth)),
             why,
+            rejects,
             is_open: true,
         });
         self.ends.insert((ends_ms, number), ());
@@ -204,6 +217,7 @@ impl Desk {
             self.ends.pop_first();
             let case = &mut self.cases[number];
             case.is_open = false;
+            self.to_dismiss.extend(case.rejects);
             log.line(Line::closed(Timestamp::from_millis(ends_ms), number, case.about.is_some()));
             let id = case_id(number);
             if let Some(index) = self.open.iter().position(|open| open.case_id == id) {
@@ -214,13 +228,16 @@ impl Desk {
         }
     }
 
-    fn is_ignored(&self, camera: usize, finding: &Finding, site: &Site) -> bool {
+    fn is_dismissed(&self, camera: usize, lookout: &Lookout, finding: &Finding, site: &Site) -> bool {
         let Some(location) = &finding.location else { return false };
         let here = site.street.place(location.lon_lat());
-        let holds = |at: Place| {
-            (at.along_m - here.along_m).abs().max((at.across_m - here.across_m).abs()) <= IGNORED_M
-        };
-        self.to_ignore.iter().any(|(by, at)| *by == camera && holds(*at))
+        let kind = lookout.camera.rules[finding.sight.rule].kind.name();
+        self.to_dismiss.iter().any(|dismissal| {
+            dismissal.camera == camera
+                && dismissal.kind == kind
+                && dismissal.at.distance_m(here) <= SAME_M
+                && finding.sight.at < dismissal.until
+        })
     }
 
     fn latest_closed_about(&self, finding: &Finding) -> Option<usize> {

@@ -13,8 +13,7 @@ use logic::look::{CameraId, Look};
 use logic::scene::{Light, Proposal, Scene, ViewFault};
 use logic::watch::{GAP_MS_MAX, Watch};
 
-use crate::SimError;
-use crate::county;
+use crate::desk::Dismissal;
 use crate::dice::Dice;
 use crate::fault::{Fault, Troubles};
 use crate::glimpse::{Cover, Glimpses, Weather};
@@ -59,7 +58,6 @@ pub(crate) struct Lookout {
     covers: Vec<Cover>,
     troubles: Troubles,
     was_faulty: bool,
-    ignored: Vec<Place>,
 }
 
 /// One way that a camera looks, and what is there.
@@ -110,21 +108,12 @@ impl Lookout {
             covers: Vec::new(),
             troubles: Troubles::default(),
             was_faulty: false,
-            ignored: Vec::new(),
         }
     }
 
-    /// Somebody draws a zone to be ignored around a place; the watch goes on with what it remembers.
-    ///
-    /// # Errors
-    /// The file does not read: a fault of this crate.
-    pub(crate) fn ignore(&mut self, seed: u64, site: &Site, at: Place) -> Result<(), SimError> {
-        self.ignored.push(at);
-        let eyes: Vec<Eye> = self.views.iter().map(|view| view.eye.clone()).collect();
-        let camera = county::camera(seed, self.number, self.id.as_str(), site, &eyes, &self.ignored)?;
-        self.camera = Arc::new(camera);
-        self.watch = Watch::resume(Arc::clone(&self.camera), self.watch.state().clone());
-        Ok(())
+    /// A person has said that what it told is no matter.
+    pub(crate) fn dismiss(&mut self, dismissal: &Dismissal) {
+        self.watch.dismiss(dismissal.spot, dismissal.until);
     }
 
     /// Watches one day of its street.

@@ -89,9 +89,8 @@ pub fn run(
         });
         file(&mut lookouts, &mut sites, &mut desk, &grids, &mut log);
         desk.end_until(day_begins(day + 1), &mut log);
-        for (number, at) in desk.to_ignore.drain(..) {
-            let lookout = &mut lookouts[number];
-            lookout.ignore(seed, &sites[lookout.site], at)?;
+        for dismissal in desk.to_dismiss.drain(..) {
+            lookouts[dismissal.camera].dismiss(&dismissal);
         }
         let looks = lookouts.iter().map(|lookout| lookout.looks).sum();
         after(Day { done: day + 1, looks, cases: desk.cases.len() });
@@ -107,7 +106,7 @@ fn lookouts(seed: u64, cameras: usize, sites: &[Site]) -> Result<Vec<Lookout>, S
         let (site, is_other_end) = county::stands_at(number, sites.len());
         let eyes = county::eyes(seed, number, is_other_end);
         let id = format!("cam-{number:03}");
-        let camera = county::camera(seed, number, &id, &sites[site], &eyes, &[])?;
+        let camera = county::camera(seed, number, &id, &sites[site], &eyes)?;
         Ok(Lookout::new(seed, number, &id, Arc::new(camera), site, eyes))
     };
     (0..cameras).into_par_iter().map(lookout).collect()

@@ -202,7 +202,9 @@ impl Site {
         let there = self.lately.iter().filter(|(_, span, _)| (span.0..=span.1 + 180_000).contains(&at_ms));
         let near = there.map(|(at, _, what)| (*what, at.distance_m(place)));
         // A bin is always there; what lies beyond its reach is not of it.
+        // Of what is at one place the latest is told: a bin over its rim before the bin.
         near.filter(|(what, metres)| *what != "bin" || *metres <= BIN_REACH_M)
+            .rev()
             .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 

@@ -33,7 +33,7 @@ fn a_restart_keeps_what_is_normal_and_what_stands() {
 fn a_noisy_camera_with_a_reference_picture_is_not_veiled_from_its_first_look() {
     let mut street = Street::new(22);
     let reference = street.world.thumb(&Moment::default());
-    street.watch.set_reference(None, &reference);
+    assert!(street.watch.set_reference(None, &reference, "a"));
     let noisy = Moment { noise: 9.0, ..Moment::default() };
     for run in ["first", "resumed"] {
         assert!(street.looks(10, &noisy).iter().all(|scene| !scene.is_veiled), "{run}");
