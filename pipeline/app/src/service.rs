@@ -414,7 +414,8 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
-        let Looked { look, events, turned, left_out } = seat.lookout.look(frame.at, view, detections, self.eyes.sure());
+        let Looked { look, events, turned, left_out } =
+            seat.lookout.look(frame.at, view, detections, self.eyes.sure());
         if let Some(fault) = turned {
             seat.turn(fault);
         }
