@@ -150,11 +150,13 @@ fn shows_news(scene: &Scene, bounds: &ImageBox) -> bool {
 mod tests {
     use std::path::Path;
 
+    use calib::class::Class;
     use calib::grid::Grids;
     use calib::matter::Catalogue;
     use image::RgbImage;
 
     use super::*;
+    use crate::eval::picture::I420;
     use crate::node;
 
     /// The sample camera with more lines, in a folder of its own.
@@ -169,10 +171,14 @@ mod tests {
 
     /// A picture whose stripes are so wide.
     fn picture(folder: &Path, name: &str, size: (u32, u32), stripe: u32) {
-        let at = |x: u32, y: u32| image::Rgb([if (x / stripe + y / stripe) % 2 == 0 { 60 } else { 180 }; 3]);
+        let at = |x: u32, y: u32| {
+            image::Rgb([if (x / stripe + y / stripe).is_multiple_of(2) { 60 } else { 180 }; 3])
+        };
         RgbImage::from_fn(size.0, size.1, at).save(folder.join(name)).expect("written");
     }
 
+    const ALL: &str =
+        "\n[[zone]]\nid = \"all\"\nkind = \"footway\"\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n";
     const GATE: &str = "\n[[preset]]\nname = \"gate\"\nreference = \"gate.png\"\n";
 
     #[test]
@@ -214,30 +220,6 @@ mod tests {
         lookout = Lookout::resume(&turning, lookout.remembered());
         assert_ne!(*lookout.scene(), known, "another picture");
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use calib::camera::Camera;
-    use calib::class::Class;
-    use calib::grid::Grids;
-    use calib::matter::Catalogue;
-    use image::RgbImage;
-
-    use super::*;
-
-    fn entry() -> CameraEntry {
-        let text = "name = 'x'\n[stream]\nurl = 'rtsp://127.0.0.1/x'\n\
-                    [[zone]]\nid = 'all'\nkind = 'footway'\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
-                    [[rule]]\nkind = 'litter'\n";
-        CameraEntry {
-            camera: Arc::new(Camera::parse("x.toml", text, &Catalogue::builtin()).unwrap()),
-            sha256: String::new(),
-            grids: Arc::new(Grids::default()),
-            folder: "".into(),
-            file: "x.toml".into(),
-        }
-    }
 
     /// Look number `row` sees forty heaps where no other look saw any; what it had no room for.
     fn refused(lookout: &mut Lookout, row: u32) -> u64 {
@@ -250,13 +232,14 @@ mod tests {
         let picture =
             I420::of(&RgbImage::from_fn(320, 192, |x, y| image::Rgb([60 + texture(x, y) as u8; 3])));
         let at = Timestamp::from_millis(1_000_000 + 200 * i64::from(row));
-        let looked = lookout.look(at, &picture.view(), heaps.collect());
+        let looked = lookout.look(at, &picture.view(), heaps.collect(), &Sure::all());
         looked.left_out.refused
     }
 
     #[test]
     fn what_a_look_left_out_is_counted_on_after_an_edit() {
-        let entry = entry();
+        let folder = tempfile::tempdir().expect("a folder");
+        let entry = entry(folder.path(), ALL);
         let mut lookout = Lookout::resume(&entry, Remembered::default());
         assert_eq!(refused(&mut lookout, 0), 0, "there is room");
         let before: u64 = (1..12).map(|row| refused(&mut lookout, row)).sum();
