@@ -66,8 +66,10 @@ pub(super) fn read_zones<'t>(
 fn require_reference(source: &mut Source<'_>, section: &Section<'_>, preset: &Preset) {
     if preset.reference.is_none() {
         let name = &preset.name;
-        let what = format!("`{name}` has no picture that it could be told by: it would count as moved for ever");
-        let mend = format!("write reference = \"{name}.jpg\" in its [[preset]]: a picture of it as it should be");
+        let what =
+            format!("`{name}` has no picture that it could be told by: it would count as moved for ever");
+        let mend =
+            format!("write reference = \"{name}.jpg\" in its [[preset]]: a picture of it as it should be");
         source.problem(&section.at_key("preset"), what, mend);
     }
 }
