@@ -26,6 +26,8 @@ const CHANGED: f32 = 0.5;
 const CHANGED_MAX: f32 = 0.95;
 /// A look is like the one before where they differ by less.
 const STEADY: f32 = 0.5;
+/// The same for what was handed over from the other light: beside a thing a tile looks half as the street does.
+const OUTLASTS: f32 = 0.3;
 /// How fast the background follows a tile that agrees well, milliseconds. That is light: what differs by this
 /// little has no edges of its own.
 const FOLLOW_MS: f32 = 180_000.0;
@@ -216,7 +218,7 @@ impl Background {
             if !self.tiles[tile].is_known() {
                 // What stood here in the other light is not learnt as this light's street.
                 if may_learn && self.tiles[tile].evidence > 0 {
-                    self.tiles[tile].outlast(is_steady);
+                    self.tiles[tile].outlast(is_first || bench.recent.difference(tile, noise) < OUTLASTS);
                 } else if may_learn && !held {
                     self.learn(tile, levels, difference);
                 }
@@ -279,6 +281,17 @@ impl Background {
             memory.difference = difference;
         } else if memory.evidence < EVIDENCE_ON {
             memory.evidence = memory.evidence.saturating_sub(1);
+        }
+    }
+
+    /// Follows a view that has become paler for good, however far it differs; what stands or is held stays.
+    pub(super) fn become_veiled(&mut self, levels: &[u8], gap_ms: i64, marks: &Marks) {
+        // A look after a long gap is one look all the same: its noise is not the street.
+        let share = (1.0 - (-(gap_ms as f32) / FOLLOW_MS).exp()).min(0.1);
+        for tile in 0..self.tiles.len() {
+            if !marks.hidden[tile] && !marks.held[tile] && self.tiles[tile].evidence == 0 {
+                self.follow(tile, levels, share);
+            }
         }
     }
 

@@ -45,7 +45,7 @@ const MOVER_MARGIN: f32 = 1.5;
 const BRIGHT_MS: i64 = 600_000;
 /// Median luma of a bright look.
 const BRIGHT_MEDIAN_MIN: u8 = 60;
-/// A veil watched for so long, milliseconds, is no weather: the view has become so, and is learnt as it is.
+/// A veil watched for so long, milliseconds, is no weather: the view has become so, and the background follows.
 const VEILED_MS_MAX: i64 = 86_400_000;
 /// How fast the normal noise follows under a veil, milliseconds: no rain of an afternoon becomes normal.
 const VEILED_NOISE_MS: f32 = 86_400_000.0;
@@ -439,8 +439,11 @@ impl SceneWatch {
         let Desk { levels, marks, bench, .. } = &mut self.desk;
         let view = &mut self.state.views[index];
         view.veiled_ms = if is_veiled { view.veiled_ms.saturating_add(gap_ms) } else { 0 };
-        if !is_veiled || view.veiled_ms >= VEILED_MS_MAX || !view.background.is_ready() {
+        if !is_veiled || !view.background.is_ready() {
             return true;
+        }
+        if view.veiled_ms >= VEILED_MS_MAX {
+            view.background.become_veiled(levels, gap_ms, marks);
         }
         if let Some(seen) = bench.noise_seen {
             let share = 1.0 - (-(gap_ms as f32) / VEILED_NOISE_MS).exp();
