@@ -181,11 +181,11 @@ fn a_manifest_that_the_model_contradicts_is_refused() {
         ("size = [416, 416]", "size = [640, 640]", "input.size", "640"),
         ("batch = \"dynamic\"", "batch = \"static\"", "batch", "free"),
         // A label less: the declared output is free in every dimension, so the first run shows it.
-        ("\"bench\",\n", "\n", "output", "22"),
+        (", \"hoarding\",", ",", "output", "24"),
     ];
     for (from, to, key, says) in faults {
         let text = |text: String| {
-            text.replacen(from, to, 1).replacen("bench = \"bench\"\n", "", usize::from(key == "output"))
+            text.replacen(from, to, 1).replacen("hoarding = \"hoarding\"\n", "", usize::from(key == "output"))
         };
         let folder = changed(text, |_| {});
         let problems = check(&runtime(), folder.path());
@@ -212,12 +212,12 @@ fn weights_that_cannot_be_loaded_are_refused() {
     assert_eq!(problem.key, "weights");
     assert!(problem.says.contains("cannot load") && problem.mend.contains("export"), "{problem}");
 
-    // The opset's version, `opset_import { version: 13 }`, at the file's end.
+    // The opset's version, `opset_import { version: 17 }`, at the file's end.
     let too_new = changed(
         |text| text,
         |weights| {
-            let field = [0x42, 0x02, 0x10, 0x0d];
-            let at = weights.windows(field.len()).rposition(|window| window == field).expect("opset 13");
+            let field = [0x42, 0x02, 0x10, 0x11];
+            let at = weights.windows(field.len()).rposition(|window| window == field).expect("opset 17");
             weights[at + 3] = 0x7f;
         },
     );
@@ -419,8 +419,9 @@ fn garbage_is_found_on_most_photographs_that_show_it() {
 #[test]
 fn the_rendered_street_shows_its_umbrella_and_heap() {
     let Some(folder) = shared_pictures() else { return };
-    let look = look_at(&mut detector(|_| {}), &folder.join("render/street.png"));
+    let faint = |manifest: &mut Manifest| *manifest = manifest.clone().with_faint();
+    let look = look_at(&mut detector(faint), &folder.join("render/street.png"));
     let best = |class: Class| look.iter().find(|seen| seen.class == class).map_or(0.0, |seen| seen.score);
     println!("umbrella {:.2}, garbage {:.2}", best(Class::Umbrella), best(Class::Garbage));
-    assert!(best(Class::Umbrella) >= 0.6 && best(Class::Garbage) >= 0.55);
+    assert!(best(Class::Umbrella) >= 0.6 && best(Class::Garbage) >= 0.4);
 }

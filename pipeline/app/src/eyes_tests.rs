@@ -142,6 +142,7 @@ fn an_exchanged_model_signs_what_it_sees() {
     }
     let text = std::fs::read_to_string(old.join("manifest.toml")).unwrap();
     let text = text.replace("\"city-nano\"", "\"short-sighted\"").replace("default = 0.4", "default = 1.0");
+    let text = text.replace("garbage = 0.48", "garbage = 1.0");
     std::fs::write(folder.path().join("manifest.toml"), text).unwrap();
     let wide = Wide::with_street_at([1300, 900]);
     let garbage = |look: &[Option<Vec<Detection>>]| {

@@ -28,8 +28,9 @@ fn a_zone_of_a_preset_is_drawn_by_the_ground_of_that_preset() {
         home.replace("[calibration", "[preset.calibration").replace("[1280, 720]", "[2560, 1440]");
     let zone = "[[zone]]\nid = \"gate\"\nkind = \"footway\"\npreset = \"gate\"\nground = [\
                 [118.651937032, 34.920160448], [118.652013637, 34.920160448], [118.652002694, 34.920190194]]\n";
-    let text = format!("{text}\n[[preset]]\nname = \"gate\"\n{of_preset}\n{zone}");
+    let text = format!("{text}\n[[preset]]\nname = \"gate\"\nreference = \"gate.png\"\n{of_preset}\n{zone}");
     let folder = tempfile::tempdir().unwrap();
+    image::RgbImage::new(2560, 1440).save(folder.path().join("gate.png")).unwrap();
     let file = folder.path().join("litter.toml");
     std::fs::write(&file, text).unwrap();
     let read = node::load_camera(&file, &Catalogue::builtin(), &Arc::new(Grids::default()));

@@ -3,7 +3,7 @@
 //! What comes in: RGB pictures with their times. What goes out: a file that every player opens. Never: a picture
 //! dropped; the writer waits for the encoder while it works, and no longer.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub struct Film {
     size: (usize, usize),
     /// What the encoder or the disk failed of: the bus says it once.
     failed: OnceCell<String>,
+    /// The latest picture, and when it ends: the muxer's edit list ends where the last picture begins, so that it
+    /// stands there once more.
+    last: RefCell<Option<(Vec<u8>, Duration)>>,
 }
 
 impl Film {
@@ -77,8 +80,14 @@ impl Film {
             gst::Element::link_many(&chain)
         });
         built.map_err(|error| refuse(error.to_string()))?;
-        let film =
-            Self { path: path.to_owned(), pipeline, source, size: (width, height), failed: OnceCell::new() };
+        let film = Self {
+            path: path.to_owned(),
+            pipeline,
+            source,
+            size: (width, height),
+            failed: OnceCell::new(),
+            last: RefCell::default(),
+        };
         if film.pipeline.set_state(gst::State::Playing).is_err() {
             return Err(film.refused("the file cannot be written"));
         }
@@ -94,6 +103,13 @@ impl Film {
         if rgb.len() != width * height * 3 {
             return Err(self.refused("a picture is not of the film's size"));
         }
+        self.push(rgb, at, lasts)?;
+        *self.last.borrow_mut() = Some((rgb.to_owned(), at + lasts));
+        Ok(())
+    }
+
+    fn push(&self, rgb: &[u8], at: Duration, lasts: Duration) -> Result<(), FilmError> {
+        let (width, height) = self.size;
         self.wait_for_room()?;
         // Rows as GStreamer wants them: each a multiple of four bytes.
         let row = width * 3;
@@ -128,6 +144,9 @@ impl Film {
     pub fn finish(self) -> Result<(), FilmError> {
         if let Some(said) = self.failed.get() {
             return Err(self.error(said.clone()));
+        }
+        if let Some((rgb, end)) = self.last.take() {
+            self.push(&rgb, end, Duration::from_millis(1))?;
         }
         let _ = self.source.end_of_stream();
         let wanted = [gst::MessageType::Eos, gst::MessageType::Error];

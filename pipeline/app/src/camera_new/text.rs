@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(whole.rules.len(), RuleKind::ALL.len());
         let short =
             |line: &&str| !line.starts_with('#') || line.starts_with("#[[") || line.starts_with("#kind");
-        let keys_of_zones = ["#id", "#polygon"];
+        let keys_of_zones = ["#id", "#polygon", "#hours"];
         let text = camera(&sketch(None));
         let lines =
             text.lines().filter(|line| short(line) || keys_of_zones.iter().any(|k| line.starts_with(k)));

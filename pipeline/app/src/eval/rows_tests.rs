@@ -18,15 +18,18 @@ fn names(rows: &Rows) -> Vec<&str> {
 
 #[test]
 fn labels_meet_classes_by_name_by_the_manifest_s_word_and_by_map() {
-    let labels = ["Garbage Bin", "dining table", "vehicle", "sedan", "stall", "hat"];
+    let labels = ["Garbage Bin", "Traffic Cone", "vehicle", "sedan", "bench", "hat"];
     let rows = met(&labels, &["vehicle=bus+truck", "sedan=car"]).unwrap();
-    assert_eq!(names(&rows), ["garbage_bin", "table", "vehicle", "car"]);
+    assert_eq!(names(&rows), ["garbage_bin", "traffic_cone", "vehicle", "car"]);
     assert_eq!(rows.of_label, [Some(0), Some(1), Some(2), Some(3), None, None]);
     let why: Vec<&str> = rows.labels_left_out.iter().map(|(_, why)| why.as_str()).collect();
     assert!(
-        why[0].contains("city-nano does not know stall") && why[1].contains("--map \"hat=CLASS\""),
+        why[0].contains("city-nano does not know bench") && why[1].contains("--map \"hat=CLASS\""),
         "{why:?}"
     );
+    let coco = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/yolox-nano-coco");
+    let rows_of_coco = meet(&["dining_table".to_owned()], &[], &Manifest::load(&coco).unwrap()).unwrap();
+    assert_eq!(names(&rows_of_coco), ["table"], "the model's own word");
     assert!(rows.classes_left_out.contains(&Class::Person) && !rows.classes_left_out.contains(&Class::Truck));
 }
 

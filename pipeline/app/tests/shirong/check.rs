@@ -145,9 +145,7 @@ fn a_second_model_that_cannot_judge_is_told() {
         std::fs::copy(small.join(name), other.path().join(name)).unwrap();
     }
     let text = std::fs::read_to_string(small.join("manifest.toml")).unwrap();
-    for (on, says) in
-        [("scaffold", "judges scaffold alone"), ("person", "judges person, which evidence masks")]
-    {
+    for (on, says) in [("bag", "judges bag alone"), ("person", "judges person, which evidence masks")] {
         let text = text.replace("on = [\"garbage_bin\", \"bin_overflow\"]", &format!("on = [\"{on}\"]"));
         std::fs::write(other.path().join("manifest.toml"), text).unwrap();
         let told = second(other.path());

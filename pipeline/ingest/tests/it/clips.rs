@@ -82,7 +82,7 @@ fn a_film_holds_every_picture_at_its_time() {
     assert!(film.write(&[0; 3], Duration::from_secs(9), Duration::from_secs(1)).is_err());
     film.finish().unwrap();
     let read = times(&path, Cadence::Fps(1000.0)).unwrap();
-    assert_eq!(read.len(), at.len());
+    assert_eq!(read.len(), at.len(), "{read:?}");
     assert!(read.iter().zip(at).all(|(read, wrote)| (read - wrote as i64).abs() <= 1), "{read:?}");
 }
 
