@@ -10,15 +10,12 @@ use calib::space::ImageBox;
 use calib::time::Timestamp;
 use logic::finding::{Event, Sight};
 use logic::look::{Detection, Look};
-use logic::scene::{ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
+use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
 use logic::watch::{Watch, WatchState};
 
 use crate::eyes::Sure;
 use crate::node::CameraEntry;
 use crate::reference;
-
-/// Share of the smaller of a box and a proposal that both must show.
-const NEWS_SHARE_MIN: f32 = 0.5;
 
 /// What a camera's lookout remembers.
 #[derive(Debug, Clone, Default)]
@@ -138,12 +135,9 @@ impl Lookout {
 
 /// Whether a box shows something new that stands there.
 fn shows_news(scene: &Scene, bounds: &ImageBox) -> bool {
-    scene.proposals.iter().any(|proposal| {
-        let smaller = proposal.bounds.area().min(bounds.area());
-        proposal.kind == ProposalKind::Appeared
-            && smaller > 0.0
-            && proposal.bounds.intersection(bounds) >= NEWS_SHARE_MIN * smaller
-    })
+    let is_shown =
+        |proposal: &Proposal| proposal.kind == ProposalKind::Appeared && proposal.is_shown_by(bounds);
+    scene.proposals.iter().any(is_shown)
 }
 
 #[cfg(test)]

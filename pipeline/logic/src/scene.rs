@@ -100,6 +100,17 @@ pub struct Proposal {
     pub strength: f32,
 }
 
+/// Share of the smaller of a box and a proposal that both must cover to be of one thing.
+const SHARED_MIN: f32 = 0.5;
+
+impl Proposal {
+    /// Whether a box is of what it tells of.
+    pub fn is_shown_by(&self, bounds: &ImageBox) -> bool {
+        let shared = self.bounds.intersection(bounds);
+        shared >= SHARED_MIN * self.bounds.area().min(bounds.area()) && shared > 0.0
+    }
+}
+
 /// What one look's picture says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

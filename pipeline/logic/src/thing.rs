@@ -158,11 +158,7 @@ fn new_at(bounds: &ImageBox, look: &Look, plan: &Plan) -> Option<Timestamp> {
     if !plan.proposals_support || look.scene.is_veiled {
         return None;
     }
-    let shows = |proposal: &&Proposal| {
-        let shared = proposal.bounds.intersection(bounds);
-        shared >= 0.5 * proposal.bounds.area().min(bounds.area()) && shared > 0.0
-    };
-    news(look).find(shows).map(|proposal| proposal.since)
+    news(look).find(|proposal| proposal.is_shown_by(bounds)).map(|proposal| proposal.since)
 }
 
 /// New static things that are no people or vehicles.
