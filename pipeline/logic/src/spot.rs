@@ -36,6 +36,9 @@ const NAMED_MIN: u32 = 3;
 /// For so long the background may stand in for the detector, or for the rule's absence where that is longer,
 /// milliseconds: what the detector does not find again is another thing that fills the place.
 const UNNAMED_MS_MAX: i64 = 1_800_000;
+/// How far back company counts, milliseconds of watched time: a stall that stood alone all night has a vendor in the
+/// morning.
+const COMPANY_MS: f64 = 1_200_000.0;
 /// Two feet on the ground this near are one place, metres, beside what their boxes leave open.
 const SAME_GROUND_M: f64 = 0.75;
 
@@ -48,8 +51,11 @@ pub(crate) struct Tally {
     pub(crate) looks: u32,
     /// Hits that a class named.
     pub(crate) named: u32,
-    /// Hits with a person beside it.
-    pub(crate) attended: u32,
+    /// Hits, and those with a person beside it; each counts less the longer ago it was.
+    #[serde(default)]
+    late_hits: f64,
+    #[serde(default)]
+    late_attended: f64,
     /// Named hits with something to sell or to sell from, vehicles and chairs aside.
     pub(crate) kit: u32,
     /// Named hits with a stall, a table or a parasol: what is set up.
@@ -71,9 +77,8 @@ const FIXED: ClassSet = ClassSet::of(&[Class::Stall, Class::Table, Class::Umbrel
 pub(crate) const BARE: ClassSet = ClassSet::of(&[Class::CargoTricycle, Class::Chair, Class::Bench]);
 
 impl Tally {
-    fn add(&mut self, thing: &Thing) {
-        self.hits += 1;
-        self.attended += u32::from(thing.is_attended);
+    fn add(&mut self, thing: &Thing, gap_ms: i64) {
+        self.hit(thing.is_attended, gap_ms);
         if thing.classes.is_empty() {
             return;
         }
@@ -94,9 +99,16 @@ impl Tally {
         f64::from(count) / f64::from(self.named.max(1))
     }
 
-    /// Share of the hits with a person beside it.
+    fn hit(&mut self, is_attended: bool, gap_ms: i64) {
+        self.hits += 1;
+        let keeps = COMPANY_MS / (COMPANY_MS + gap_ms as f64);
+        self.late_hits = self.late_hits * keeps + 1.0;
+        self.late_attended = self.late_attended * keeps + f64::from(u8::from(is_attended));
+    }
+
+    /// Share of the hits of the last time with a person beside it.
     pub(crate) fn attended_share(&self) -> f64 {
-        f64::from(self.attended) / f64::from(self.hits.max(1))
+        self.late_attended / self.late_hits.max(1.0)
     }
 }
 
@@ -250,7 +262,7 @@ impl Spot {
     /// This look saw it.
     pub(crate) fn hit(&mut self, thing: &Thing, gap_ms: i64) {
         self.clear_look(true, gap_ms);
-        self.tally.add(thing);
+        self.tally.add(thing, gap_ms);
         let is_named = !thing.classes.is_empty();
         self.unnamed_ms = if is_named { 0 } else { self.unnamed_ms + gap_ms };
         if self.family == Family::Unnamed && is_named {
@@ -274,8 +286,7 @@ impl Spot {
     pub(crate) fn hit_by_background(&mut self, is_attended: bool, gap_ms: i64) {
         self.clear_look(true, gap_ms);
         self.unnamed_ms += gap_ms;
-        self.tally.hits += 1;
-        self.tally.attended += u32::from(is_attended);
+        self.tally.hit(is_attended, gap_ms);
     }
 
     /// Whether the detector has named it well enough, and not too long ago, for the background to stand in for it.

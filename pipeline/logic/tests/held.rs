@@ -254,6 +254,16 @@ fn a_street_lamp_that_switches_on_is_nothing() {
 }
 
 #[test]
+fn a_stall_that_stood_alone_all_night_is_told_soon_after_its_vendor_came() {
+    let mut street = Street::new();
+    street.step_ms = 30_000;
+    street.minutes(600.0, &[STALL]);
+    assert_eq!(street.confirmed(), NOTHING, "nobody sells");
+    street.minutes(10.0, &[STALL, VENDOR]);
+    assert_eq!(street.confirmed(), ["09006"]);
+}
+
+#[test]
 fn a_camera_nudged_by_fifteen_pixels_neither_loses_nor_doubles_a_case() {
     let mut street = Street::new();
     street.minutes(5.0, &[HEAP]);

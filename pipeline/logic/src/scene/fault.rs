@@ -21,6 +21,12 @@ const fn enter_after_ms(fault: ViewFault) -> i64 {
         ViewFault::Frozen => 0,
     }
 }
+/// Milliseconds that a view must lie slightly off: a mast that sways in the wind comes back, one that was knocked
+/// does not.
+const SLIGHT_AFTER_MS: i64 = 120_000;
+/// Up to here a view lies off slightly, pixels of a thumb: a fiftieth of its width is no other street, and boxes
+/// still cover most of the places that they covered.
+const SLIGHT_PX_MAX: f32 = 6.0;
 /// Milliseconds without the sign before it is taken back.
 const EXIT_AFTER_MS: i64 = 2_000;
 
@@ -53,8 +59,27 @@ pub(super) struct Likeness {
     pub(super) contrast: f32,
     /// Whether the patches say that the view is elsewhere.
     pub(super) is_away: bool,
+    /// How far, pixels of a thumb, where they agree on a place.
+    pub(super) away_px: Option<f32>,
     /// Whether noise is far over what it normally is.
     pub(super) is_streaked: bool,
+}
+
+/// How soon a sign becomes a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// It needs no time: a camera that turns.
+    AtOnce,
+    Usual,
+    /// The view lies slightly off.
+    Patient,
+}
+
+impl Likeness {
+    /// Whether the view is elsewhere, and not far.
+    pub(super) fn is_slightly_away(&self) -> bool {
+        self.is_away && self.away_px.is_some_and(|px| px <= SLIGHT_PX_MAX)
+    }
 }
 
 /// The sign of one look.
@@ -134,13 +159,13 @@ impl FaultWatch {
         self.is_veiled
     }
 
-    /// Takes the sign of a look; `at_once` where a sign needs no time.
+    /// Takes the sign of a look.
     pub(super) fn look(
         &mut self,
         limits: &Limits,
         sign: Option<ViewFault>,
         at: Timestamp,
-        at_once: bool,
+        pace: Pace,
     ) -> Option<ViewFault> {
         if sign == self.now {
             self.lasting.looks = 0;
@@ -149,9 +174,12 @@ impl FaultWatch {
         if sign != self.next {
             (self.next, self.lasting.looks) = (sign, 0);
         }
-        let after_ms = sign.map_or(EXIT_AFTER_MS, enter_after_ms);
+        let after_ms = match (sign, pace) {
+            (Some(ViewFault::Moved), Pace::Patient) => SLIGHT_AFTER_MS,
+            _ => sign.map_or(EXIT_AFTER_MS, enter_after_ms),
+        };
         let looks = if sign == Some(ViewFault::Frozen) { 1 } else { limits.fault_looks };
-        if self.lasting.lasts(at, (looks, after_ms)) || at_once {
+        if self.lasting.lasts(at, (looks, after_ms)) || pace == Pace::AtOnce {
             self.now = sign;
             self.lasting.looks = 0;
         }
@@ -237,7 +265,7 @@ mod tests {
             (36, None, None),
         ];
         for (secs, sign, fault) in script {
-            assert_eq!(watch.look(&limits, sign, at(secs), false), fault, "at {secs} s");
+            assert_eq!(watch.look(&limits, sign, at(secs), Pace::Usual), fault, "at {secs} s");
         }
     }
 
@@ -245,8 +273,8 @@ mod tests {
     fn a_clock_set_back_does_not_hold_a_fault_up() {
         let (mut watch, limits) = (FaultWatch::default(), Limits::default());
         let moved = Some(ViewFault::Moved);
-        assert_eq!(watch.look(&limits, moved, at(7200), false), None);
-        let faults = [0, 4].map(|secs| watch.look(&limits, moved, at(secs), false));
+        assert_eq!(watch.look(&limits, moved, at(7200), Pace::Usual), None);
+        let faults = [0, 4].map(|secs| watch.look(&limits, moved, at(secs), Pace::Usual));
         assert_eq!(faults, [None, moved]);
     }
 

@@ -98,12 +98,16 @@ impl Judge {
             coarse: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), SHARPEST),
             contrast: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), TYPICAL),
             is_away: false,
+            away_px: None,
             is_streaked: is_streaked(bench, normal_noise),
         };
         let mut votes = None;
         if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
             let cast = self.search.votes(grid, levels, &background.level, hidden);
-            likeness.is_away = is_away(&likeness, cast, limits);
+            let far_px = cast.shift[0].hypot(cast.shift[1]);
+            let agrees = agrees_elsewhere(cast, limits);
+            likeness.is_away = agrees || is_lost(&likeness, cast);
+            likeness.away_px = agrees.then_some(far_px);
             votes = Some(cast);
         }
         (likeness, votes)
@@ -149,19 +153,22 @@ fn is_streaked(bench: &Bench, normal_noise: f32) -> bool {
     seen.is_some_and(|seen| seen > STREAKED_MIN && seen > STREAKED * normal_noise)
 }
 
-/// A view is elsewhere where its patches agree on another place, or where hardly any is found although the
-/// picture has edges.
-fn is_away(likeness: &Likeness, votes: Votes, limits: &Limits) -> bool {
-    let asked = votes.asked as f32;
-    let in_place = votes.in_place as f32;
-    if votes.asked < SECTORS_MIN || in_place >= PATCHES_IN_PLACE * asked {
-        return false;
-    }
-    let away = votes.away as f32;
+/// Whether so few patches are in place that they may speak against it.
+fn may_be_away(votes: Votes) -> bool {
+    votes.asked >= SECTORS_MIN && (votes.in_place as f32) < PATCHES_IN_PLACE * votes.asked as f32
+}
+
+/// A view is elsewhere where its patches agree on another place…
+fn agrees_elsewhere(votes: Votes, limits: &Limits) -> bool {
+    let [asked, in_place, away] = [votes.asked, votes.in_place, votes.away].map(|count| count as f32);
     let is_far = votes.shift[0].hypot(votes.shift[1]) >= limits.moved_px;
-    let agree_elsewhere = is_far && votes.away >= 4 && away >= 0.12 * asked && away > 2.0 * in_place;
-    let is_lost = likeness.in_place.is_some_and(|share| share < OUT_OF_PLACE_MAX);
-    agree_elsewhere || (is_lost && in_place < 0.12 * asked && likeness.energy > 0.3)
+    may_be_away(votes) && is_far && votes.away >= 4 && away >= 0.12 * asked && away > 2.0 * in_place
+}
+
+/// … or where hardly any is found although the picture has edges.
+fn is_lost(likeness: &Likeness, votes: Votes) -> bool {
+    let is_out = likeness.in_place.is_some_and(|share| share < OUT_OF_PLACE_MAX);
+    may_be_away(votes) && is_out && (votes.in_place as f32) < 0.12 * votes.asked as f32 && likeness.energy > 0.3
 }
 
 fn means(grid: &Grid, plane: &[u8], means: &mut Vec<f32>) {

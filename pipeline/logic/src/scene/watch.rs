@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::background::{Background, Bench, Marks, Seen};
 use super::days::{DayBench, Days};
-use super::fault::{FaultWatch, IN_PLACE_SURE, Likeness, Stillness, sign};
+use super::fault::{FaultWatch, IN_PLACE_SURE, Likeness, Pace, Stillness, sign};
 use super::grid::{COLS, Grid};
 use super::light::{Brightness, LightWatch};
 use super::likeness::Judge;
@@ -250,7 +250,12 @@ impl SceneWatch {
         let now = self.state.faults.now();
         let sign = sign(&self.limits, now, brightness, (was_bright, is_still), likeness.as_ref());
         let turns = !self.camera.presets.is_empty() && (sign.or(now) == Some(ViewFault::Moved));
-        let fault = self.state.faults.look(&self.limits, sign, at, turns);
+        let pace = match &likeness {
+            Some(likeness) if likeness.is_slightly_away() => Pace::Patient,
+            _ if turns => Pace::AtOnce,
+            _ => Pace::Usual,
+        };
+        let fault = self.state.faults.look(&self.limits, sign, at, pace);
         let is_clear = fault.is_none() && sign.is_none();
         let is_veiled = match &likeness {
             Some(likeness) if is_clear => self.state.faults.veil(likeness, at),
