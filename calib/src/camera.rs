@@ -168,10 +168,15 @@ impl Camera {
             RULES,
         );
         let stream = stream::read_stream(source, root);
+        let root_is_calibrated = root.has("calibration");
         let ground = read_view(source, root);
         let presets = read_presets(source, root);
         let zones = zones::read_zones(source, root, ground.as_ref(), &presets);
-        let rules = rules::read_rules(source, root, &zones, catalogue);
+        let is_calibrated = |preset: Option<usize>| match preset {
+            None => root_is_calibrated,
+            Some(number) => presets.get(number).is_none_or(|preset| preset.is_calibrated),
+        };
+        let rules = rules::read_rules(source, root, (&zones, &is_calibrated), catalogue);
         let scene = SceneKnobs::read(source, root);
         let registry = Registry::read(source, root);
         let grids = GridFiles::read(source, root);

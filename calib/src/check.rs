@@ -321,6 +321,11 @@ impl<'t> Section<'t> {
         self.parts.iter().find(|part| part.get(key).is_some())
     }
 
+    /// Whether the key is written in the file itself, not in one that it stands under.
+    pub fn is_own(&self, key: &str) -> bool {
+        self.parts[0].get(key).is_some()
+    }
+
     /// Whether the key is there.
     pub fn has(&mut self, key: &'static str) -> bool {
         self.asked.insert(key);

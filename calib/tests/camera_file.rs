@@ -36,6 +36,7 @@ ground = [[118.65000, 34.92000], [118.65010, 34.92000], [118.65010, 34.92020], [
 kind = "street_vendor"
 hours = ["06:00-22:30"]
 dwell_secs = 240
+area_m2_min = 0.3
 "#;
 
 fn problems(text: &str) -> Vec<Problem> {

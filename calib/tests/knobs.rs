@@ -50,7 +50,6 @@ polygon = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.4]]
 kind = "street_vendor"
 score_min_night = 0.6
 area_px_min = 2000
-area_m2_min = 0.3
 motion_max = 0.5
 rain_pause = true
 proposals = "alone"
@@ -161,6 +160,31 @@ fn nonsense_is_refused_with_the_mend() {
             "rule[4].proposals",
             "background",
         ),
+        ("area_px_min", "area_m2_min = 0.3\narea_px_min", "rule[0].area_m2_min", "[calibration]"),
+        (
+            "kind = \"night_market\"",
+            "kind = \"night_market\"\nzones = [\"market\", \"footway\"]",
+            "rule[2].zones",
+            "permitted",
+        ),
+        (
+            "kind = \"night_market\"",
+            "kind = \"shopfront_overflow\"\nzones = [\"footway\"]",
+            "rule[2].zones",
+            "shopfront_line",
+        ),
+        (
+            "kind = \"illegal_structure\"",
+            "kind = \"illegal_structure\"\nzones = [\"footway\"]",
+            "rule[4].zones",
+            "construction_watch",
+        ),
+        (
+            "kind = \"construction_watch\"",
+            "kind = \"construction_watch\"\npreset = \"north\"",
+            "rule[4]",
+            "home view",
+        ),
         ("kind = \"illegal_structure\"", "kind = \"construction\"", "rule[4].kind", "piled_material"),
     ] {
         let text = FULL.replacen(from, to, 1);
@@ -169,5 +193,17 @@ fn nonsense_is_refused_with_the_mend() {
         let told = found.iter().any(|p| p.key.starts_with(key) && p.mend.contains(mend));
         assert!(told, "{from} → {to}: {found:#?}");
         assert!(found.iter().all(|p| !p.mend.is_empty()));
+    }
+}
+
+#[test]
+fn every_kind_of_rule_has_a_page_with_its_picture_and_its_table() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+    for kind in calib::rule::RuleKind::ALL {
+        let name = kind.name();
+        let page = std::fs::read_to_string(folder.join(format!("{name}.md"))).unwrap();
+        assert!(page.contains(&format!("({name}.svg)")) && page.contains("| outcome"), "{name}");
+        let picture = std::fs::read_to_string(folder.join(format!("{name}.svg"))).unwrap();
+        assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"), "{name}");
     }
 }

@@ -11,10 +11,13 @@ use crate::matter::{Catalogue, suggestion};
 use crate::rule::{self, Proposals, Rule, RuleDefaults, RuleKind, RuleMatter};
 use crate::zone::{Zone, ZoneKind};
 
+/// The camera's zones, and whether a view, the home one or a preset's, has a calibration.
+pub(super) type Places<'p> = (&'p Zones, &'p dyn Fn(Option<usize>) -> bool);
+
 pub(super) fn read_rules<'t>(
     source: &mut Source<'t>,
     root: &mut Section<'t>,
-    zones: &Zones,
+    places: Places<'_>,
     catalogue: &Catalogue,
 ) -> Vec<Rule> {
     let kinds: Vec<(&'static str, RuleKind)> = RuleKind::ALL.iter().map(|k| (k.name(), *k)).collect();
@@ -29,7 +32,7 @@ pub(super) fn read_rules<'t>(
         if let Some(kind) = kind {
             section.lean_on(root, "rule", kind.name());
         }
-        let rule = read_rule(source, &mut section, kind, zones, catalogue);
+        let rule = read_rule(source, &mut section, kind, places, catalogue);
         section.finish(source);
         rules.extend(rule.filter(|rule| enabled.as_ref().is_none_or(|kinds| kinds.contains(&rule.kind))));
     }
@@ -180,9 +183,10 @@ fn read_rule<'t>(
     source: &mut Source<'t>,
     section: &mut Section<'t>,
     kind: Option<RuleKind>,
-    zones: &Zones,
+    places: Places<'_>,
     catalogue: &Catalogue,
 ) -> Option<Rule> {
+    let (zones, _) = places;
     // With an unknown kind the other keys are still read, so that their mistakes show in the same run.
     let of = kind.unwrap_or(RuleKind::Litter).defaults();
     let matter = read_matter(source, section, &of, catalogue);
@@ -257,6 +261,7 @@ fn read_rule<'t>(
         reporting,
     };
     refuse_nonsense(source, section, &rule, zones);
+    refuse_blindness(source, section, &rule, places);
     Some(rule)
 }
 
@@ -280,6 +285,55 @@ fn refuse_nonsense<'t>(source: &mut Source<'t>, section: &mut Section<'t>, rule:
     if rule.score_min_night < rule.score_min {
         let mend = "write a score_min_night of score_min or more: a dark picture is worth less";
         refuse("score_min_night", "trusts the night more than the day", mend);
+    }
+}
+
+/// Places where a rule can never see anything, or never measure what it asks for.
+fn refuse_blindness<'t>(
+    source: &mut Source<'t>,
+    section: &mut Section<'t>,
+    rule: &Rule,
+    (zones, is_calibrated): Places<'_>,
+) {
+    let own = |number: &usize| zones.get(*number).and_then(|(id, zone)| Some((id, zone.as_ref()?)));
+    let looked_at = || rule.zones.iter().filter_map(own);
+    let is_named = section.has("zones");
+    let mut refuse = |key: &str, what: String, mend: &str| source.problem(&section.at_key(key), what, mend);
+    let only = match rule.kind {
+        RuleKind::NightMarket => Some((
+            ZoneKind::Permitted,
+            "name zones of the kind \"permitted\": it looks for what outstays them",
+        )),
+        RuleKind::ShopfrontOverflow => Some((
+            ZoneKind::ShopfrontLine,
+            "name zones of the kind \"shopfront_line\": it looks for what is set across one",
+        )),
+        RuleKind::IllegalStructure => Some((
+            ZoneKind::ConstructionWatch,
+            "name zones of the kind \"construction_watch\": what grows is remembered there",
+        )),
+        _ => None,
+    };
+    if let Some((kind, mend)) = only
+        && let Some((id, _)) = looked_at().find(|(_, zone)| zone.kind != kind)
+    {
+        refuse("zones", format!("name `{id}`, where this rule never sees anything"), mend);
+    }
+    // A rule that names no zones takes all of its kind, those of presets too, and sees in the others.
+    let mut turned = looked_at().filter(|(_, zone)| zone.preset.is_some());
+    let is_blind = if is_named { turned.next().is_some() } else { turned.count() == rule.zones.len() };
+    if rule.kind == RuleKind::IllegalStructure && is_blind {
+        let mend = "name zones of the home view: what grows over days is remembered there alone";
+        refuse("zones", "lie in a preset, where this rule never sees anything".to_owned(), mend);
+    }
+    // One that a whole node's cameras inherit is for those of them that are calibrated.
+    if rule.area_m2_min > 0.0
+        && section.is_own("area_m2_min")
+        && let Some((id, _)) = looked_at().find(|(_, zone)| !is_calibrated(zone.preset))
+    {
+        let mend = "add a [calibration] to that view, or write area_px_min";
+        let what = format!("cannot be measured in `{id}`, whose view is not calibrated");
+        source.problem(&section.at_key("area_m2_min"), what, mend);
     }
 }
 

@@ -7,78 +7,21 @@ use crate::zone::ZoneKind;
 /// What a rule looks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RuleKind {
-    /// A vendor who occupies a public way.
-    ///
-    /// | stall, table, goods, parasol | cargo tricycle | people beside it | stays | outcome |
-    /// |---|---|---|---|---|
-    /// | yes | any | yes | dwell | confirmed: 09006; 09001 where there is a tricycle and neither stall, table nor parasol |
-    /// | yes | any | no | any | nothing: nobody sells |
-    /// | umbrella held by somebody, nothing else | no | yes | any | nothing |
-    /// | chairs alone | no | any | any | nothing |
-    /// | a chair and no more | yes | half of the time | two dwells | confirmed: 09001, sold from the vehicle |
-    /// | no | yes | two looks of three | four dwells | confirmed: 09001 |
-    /// | no | yes | now and then | any | nothing: a parked delivery tricycle |
+    #[doc = include_str!("../../rules/street_vendor.md")]
     StreetVendor,
-    /// Things that a shop has put out across its shop-front line.
-    ///
-    /// | foot | outcome |
-    /// |---|---|
-    /// | in the strip of a `shopfront_line` zone | confirmed after the dwell, attended or not |
-    /// | behind the line | nothing: the shop's own ground |
-    /// | beyond the strip | another rule's |
-    /// | a tricycle or chairs alone, or a held umbrella, in the strip | tricycle and umbrella nothing; chairs count |
+    #[doc = include_str!("../../rules/shopfront_overflow.md")]
     ShopfrontOverflow,
-    /// Trade inside a permitted zone outside its hours.
-    ///
-    /// | permitted zone | hours | people beside it | outcome |
-    /// |---|---|---|---|
-    /// | yes | in them | any | nothing |
-    /// | yes | outside | yes | confirmed after the dwell |
-    /// | yes | outside | no | nothing: a stall left standing does not trade |
-    /// | yes, after its last day | any | yes | the zone is there no more: a street vendor |
+    #[doc = include_str!("../../rules/night_market.md")]
     NightMarket,
-    /// Garbage that lies outside any bin.
-    ///
-    /// | what | outcome |
-    /// |---|---|
-    /// | in reach of a bin over its rim that a rule watches | the bin's matter |
-    /// | large, or mixed with spoil, and there is a rule for heaps | `spoil_heap` |
-    /// | else | confirmed after the dwell |
+    #[doc = include_str!("../../rules/litter.md")]
     Litter,
-    /// A heap of rubbish and spoil: large, long-standing or mixed.
-    ///
-    /// | garbage | material | area | rule for litter | outcome |
-    /// |---|---|---|---|---|
-    /// | in 15 % of the hits | in 30 % of the hits | any | any | confirmed after the dwell |
-    /// | yes | no | from `large_m2` on | any | confirmed after the dwell |
-    /// | yes | no | less | none here | confirmed after `standing_secs` |
-    /// | no | yes | any | any | `piled_material`; this rule where there is none |
+    #[doc = include_str!("../../rules/spoil_heap.md")]
     SpoilHeap,
-    /// A bin filled over its rim.
-    ///
-    /// | seen | outcome |
-    /// |---|---|
-    /// | a bin over its rim, for the dwell | confirmed |
-    /// | the same, with bags around it | one finding, the bin's |
-    /// | a bin truck before it | the look counts neither way |
-    /// | emptied within the dwell | nothing |
+    #[doc = include_str!("../../rules/overflowing_bin.md")]
     OverflowingBin,
-    /// Material piled up in public.
-    ///
-    /// | where | outcome |
-    /// |---|---|
-    /// | a `construction_watch` zone | 08006 after the dwell |
-    /// | road or footway | 06036 after the dwell |
-    /// | mixed with rubbish | `spoil_heap` |
+    #[doc = include_str!("../../rules/piled_material.md")]
     PiledMaterial,
-    /// Something built that nobody permitted: a place that grew over days in a `construction_watch` zone.
-    ///
-    /// | grew over days | scaffold, machine, hoarding in the zone within a week | material there | outcome after the dwell |
-    /// |---|---|---|---|
-    /// | yes | yes | any | 08016 |
-    /// | yes | no | yes | 06001 |
-    /// | yes | no | no | nothing, but with `proposals = "alone"` 06001 |
-    /// | no | any | any | nothing: works alone are no structure |
+    #[doc = include_str!("../../rules/illegal_structure.md")]
     IllegalStructure,
 }
 

@@ -87,9 +87,8 @@ pub(crate) fn score(sites: &[Site], lookouts: &[Lookout], cases: &[CaseRecord]) 
         let of_kind = kinds.entry(truth.kind.name()).or_default();
         of_kind.duplicates += truth.doubled as usize;
         of_kind.reopened += truth.cases.len().saturating_sub(1 + truth.doubled as usize);
-        let asked = asked(truth, lookouts).filter(|_| {
-            truth.found_ms.is_some() || ends_ms.is_some_and(|ends| truth.span_ms.0 < ends - LAST_MS)
-        });
+        let asked =
+            asked(truth, lookouts).filter(|_| ends_ms.is_some_and(|ends| truth.span_ms.0 < ends - LAST_MS));
         let Some(asked) = asked else {
             of_kind.found_beside += usize::from(truth.found_ms.is_some());
             continue;

@@ -168,7 +168,10 @@ fn agrees_elsewhere(votes: Votes, limits: &Limits) -> bool {
 /// … or where hardly any is found although the picture has edges.
 fn is_lost(likeness: &Likeness, votes: Votes) -> bool {
     let is_out = likeness.in_place.is_some_and(|share| share < OUT_OF_PLACE_MAX);
-    may_be_away(votes) && is_out && (votes.in_place as f32) < 0.12 * votes.asked as f32 && likeness.energy > 0.3
+    may_be_away(votes)
+        && is_out
+        && (votes.in_place as f32) < 0.12 * votes.asked as f32
+        && likeness.energy > 0.3
 }
 
 fn means(grid: &Grid, plane: &[u8], means: &mut Vec<f32>) {
