@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime runtime-openvino lint floors build train-smoke
+.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -22,6 +22,11 @@ runtime:
 runtime-openvino:
 	@deploy/onnxruntime.sh openvino
 	@echo 'export SHIRONG_ONNXRUNTIME=$(CURDIR)/.runtime/onnxruntime-openvino/libonnxruntime.so   # then provider = "openvino_bf16"'
+
+# CUDA 13 (cuBLAS, cuDNN, cuRAND) and NVIDIA's driver must be on the machine, and their folders in LD_LIBRARY_PATH.
+runtime-gpu:
+	@deploy/onnxruntime.sh gpu
+	@echo 'export SHIRONG_ONNXRUNTIME=$(CURDIR)/.runtime/onnxruntime-gpu/libonnxruntime.so   # then provider = "cuda"'
 
 build: setup runtime
 	cargo build --release --locked --bin shirong

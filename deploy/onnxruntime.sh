@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts libonnxruntime.so into .runtime/onnxruntime of this checkout, out of the PyPI wheel, pinned and
 # checked by sha256. Prints nothing when it is there already. With the argument `openvino` the build that has
-# OpenVINO's provider goes into .runtime/onnxruntime-openvino.
+# OpenVINO's provider goes into .runtime/onnxruntime-openvino, with `gpu` the one with CUDA's and TensorRT's into
+# .runtime/onnxruntime-gpu.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,7 @@ case "$package $(uname -m)" in
 "onnxruntime x86_64") version=1.32.0 platform=manylinux_2_28_x86_64 sha256=99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8 ;;
 "onnxruntime aarch64") version=1.32.0 platform=manylinux_2_28_aarch64 sha256=e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054 ;;
 "onnxruntime-openvino x86_64") version=1.24.1 platform=manylinux_2_28_x86_64 sha256=d617fac2f59a6ab5ea59a788c3e1592240a129642519aaeaa774761dfe35150e ;;
+"onnxruntime-gpu x86_64") version=1.31.1 platform=manylinux_2_28_x86_64 sha256=05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7 ;;
 *)
     echo "no wheel of $package is pinned for $(uname -m): build it and set SHIRONG_ONNXRUNTIME" >&2
     exit 1
