@@ -146,6 +146,9 @@ pub(super) struct FaultWatch {
     now: Option<ViewFault>,
     next: Option<ViewFault>,
     lasting: Lasting,
+    /// Of these, the latest in a row whose view did not lie slightly off only.
+    #[serde(default)]
+    plain: Lasting,
     is_veiled: bool,
     veil_lasting: Lasting,
 }
@@ -168,20 +171,24 @@ impl FaultWatch {
         pace: Pace,
     ) -> Option<ViewFault> {
         if sign == self.now {
-            self.lasting.looks = 0;
+            (self.lasting.looks, self.plain.looks) = (0, 0);
             return self.now;
         }
         if sign != self.next {
-            (self.next, self.lasting.looks) = (sign, 0);
+            (self.next, self.lasting.looks, self.plain.looks) = (sign, 0, 0);
         }
-        let after_ms = match (sign, pace) {
-            (Some(ViewFault::Moved), Pace::Patient) => SLIGHT_AFTER_MS,
-            _ => sign.map_or(EXIT_AFTER_MS, enter_after_ms),
-        };
         let looks = if sign == Some(ViewFault::Frozen) { 1 } else { limits.fault_looks };
-        if self.lasting.lasts(at, (looks, after_ms)) || pace == Pace::AtOnce {
+        let is_slight = sign == Some(ViewFault::Moved) && pace == Pace::Patient;
+        let has_lasted = self.lasting.lasts(at, (looks, SLIGHT_AFTER_MS));
+        let is_due = if is_slight {
+            self.plain.looks = 0;
+            has_lasted
+        } else {
+            self.plain.lasts(at, (looks, sign.map_or(EXIT_AFTER_MS, enter_after_ms)))
+        };
+        if is_due || pace == Pace::AtOnce {
             self.now = sign;
-            self.lasting.looks = 0;
+            (self.lasting.looks, self.plain.looks) = (0, 0);
         }
         self.now
     }

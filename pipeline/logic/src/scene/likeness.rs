@@ -104,10 +104,14 @@ impl Judge {
         let mut votes = None;
         if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
             let cast = self.search.votes(grid, levels, &background.level, hidden);
-            let far_px = cast.shift[0].hypot(cast.shift[1]);
             let agrees = agrees_elsewhere(cast, limits);
             likeness.is_away = agrees || is_lost(&likeness, cast);
-            likeness.away_px = agrees.then_some(far_px);
+            if agrees {
+                likeness.away_px = Some(cast.shift[0].hypot(cast.shift[1]));
+            } else if likeness.is_away {
+                let whole = self.search.whole(grid, levels, &background.level, hidden);
+                likeness.away_px = whole.map(|[x, y]| x.hypot(y));
+            }
             votes = Some(cast);
         }
         (likeness, votes)

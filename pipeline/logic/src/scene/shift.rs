@@ -3,7 +3,8 @@
 //! Patches with corners, one a sector, are looked for around their place (zero-mean normalised correlation,
 //! coarse then fine, a parabola through the best three for less than a pixel: Lewis, *Fast normalized
 //! cross-correlation*, 1995). They vote: a lamp, a crowd or a bus spoils some of them and makes none of them
-//! agree on another place.
+//! agree on another place. Bare ground has no corners; there the fine grain of the whole picture is laid over the
+//! reference's instead, which bears no more than a small shift.
 
 use super::grid::{COLS, Grid, SECTOR_COUNT, TILE_PX};
 use super::thumb::THUMB_WIDTH;
@@ -21,6 +22,16 @@ const FOUND: f32 = 0.65;
 const CORNER_MIN: f32 = 4_000.0;
 /// Two patches agree on a shift to within this, pixels.
 const AGREE_PX: f32 = 1.0;
+
+/// How far the whole picture is laid off, pixels of a thumb.
+const WHOLE_PX: isize = 8;
+/// Grain is what differs from the mean over so many pixels to each side…
+const GRAIN_PX: usize = 4;
+/// … by no more than this: no car and no kerb outweighs the ground.
+const GRAIN_MAX: i32 = 8;
+/// Correlation of the whole grain from which it may be the same ground, and how many times that of any other place it is.
+const WHOLE_MIN: f32 = 0.06;
+const WHOLE_OVER_NEXT: f32 = 3.0;
 
 /// What the patches say.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -40,6 +51,8 @@ pub(super) struct Votes {
 pub(super) struct Search {
     corners: Vec<[f32; 3]>,
     found: Vec<[f32; 2]>,
+    sums: Vec<u32>,
+    grain: [Vec<i8>; 2],
 }
 
 impl Search {
@@ -67,6 +80,35 @@ impl Search {
             }
         }
         votes
+    }
+
+    /// How far the ground of the whole picture lies off, pixels of a thumb; `None` where it is another ground.
+    pub(super) fn whole(
+        &mut self,
+        grid: &Grid,
+        levels: &[u8],
+        reference: &[u8],
+        hidden: &[bool],
+    ) -> Option<[f32; 2]> {
+        let [here, there] = &mut self.grain;
+        grain(grid, levels, hidden, &mut self.sums, here);
+        grain(grid, reference, hidden, &mut self.sums, there);
+        let mut scores = [[0.0_f32; 2 * WHOLE_PX as usize + 1]; 2 * WHOLE_PX as usize + 1];
+        let mut best = (0.0, [0, 0]);
+        for dy in -WHOLE_PX..=WHOLE_PX {
+            for dx in -WHOLE_PX..=WHOLE_PX {
+                let score = overlaid(grid, here, there, [dx, dy]);
+                scores[(dy + WHOLE_PX) as usize][(dx + WHOLE_PX) as usize] = score;
+                best_of(&mut best, score, [dx, dy]);
+            }
+        }
+        let (peak, [x, y]) = best;
+        let is_elsewhere = |at: usize, peak: isize| (at as isize - WHOLE_PX - peak).abs() > 2;
+        let next = scores.iter().enumerate().flat_map(|(row, scores)| {
+            scores.iter().enumerate().filter(move |&(col, _)| is_elsewhere(row, y) || is_elsewhere(col, x))
+        });
+        let next = next.map(|(_, &score)| score).fold(0.0, f32::max);
+        (peak >= WHOLE_MIN && peak >= WHOLE_OVER_NEXT * next).then_some([x as f32, y as f32])
     }
 
     /// The structure tensor (Σgx², Σgy², Σgxgy) of each tile.
@@ -109,6 +151,57 @@ impl Search {
         }
         best.map(|(_, origin)| origin)
     }
+}
+
+/// What each pixel differs by from what is around it; nothing in hidden tiles.
+fn grain(grid: &Grid, levels: &[u8], hidden: &[bool], sums: &mut Vec<u32>, grain: &mut Vec<i8>) {
+    let (width, height) = (THUMB_WIDTH, levels.len() / THUMB_WIDTH);
+    let line = width + 1;
+    sums.clear();
+    sums.resize(line * (height + 1), 0);
+    for y in 0..height {
+        let mut sum = 0;
+        for x in 0..width {
+            sum += u32::from(levels[y * width + x]);
+            sums[(y + 1) * line + x + 1] = sums[y * line + x + 1] + sum;
+        }
+    }
+    grain.clear();
+    grain.extend((0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| {
+        let tile = (y / TILE_PX).min(grid.rows - 1) * COLS + x / TILE_PX;
+        if hidden[tile] {
+            return 0;
+        }
+        let (x0, x1) = (x.saturating_sub(GRAIN_PX), (x + GRAIN_PX + 1).min(width));
+        let (y0, y1) = (y.saturating_sub(GRAIN_PX), (y + GRAIN_PX + 1).min(height));
+        let sum =
+            (sums[y1 * line + x1] + sums[y0 * line + x0]) - (sums[y0 * line + x1] + sums[y1 * line + x0]);
+        let count = ((x1 - x0) * (y1 - y0)) as u32;
+        let mean = ((sum + count / 2) / count) as i32;
+        (i32::from(levels[y * width + x]) - mean).clamp(-GRAIN_MAX, GRAIN_MAX) as i8
+    }));
+}
+
+/// Correlation of two grains, the one laid off by so many pixels.
+fn overlaid(grid: &Grid, here: &[i8], there: &[i8], [dx, dy]: [isize; 2]) -> f32 {
+    let margin = WHOLE_PX as usize;
+    let columns = THUMB_WIDTH - 2 * margin;
+    let (mut squares, mut others, mut product) = (0_i64, 0_i64, 0_i64);
+    for y in margin..grid.height_px.saturating_sub(margin) {
+        let own = &there[y * THUMB_WIDTH + margin..][..columns];
+        let from = (y as isize + dy) as usize * THUMB_WIDTH + (margin as isize + dx) as usize;
+        let (mut line_squares, mut line_others, mut line_product) = (0_i32, 0_i32, 0_i32);
+        for (&a, &b) in own.iter().zip(&here[from..][..columns]) {
+            let (a, b) = (i32::from(a), i32::from(b));
+            line_squares += a * a;
+            line_others += b * b;
+            line_product += a * b;
+        }
+        squares += i64::from(line_squares);
+        others += i64::from(line_others);
+        product += i64::from(line_product);
+    }
+    product as f32 / (squares as f32 * others as f32).sqrt().max(1.0)
 }
 
 /// Where a patch is found, to less than a pixel; `None` where nothing is like it.

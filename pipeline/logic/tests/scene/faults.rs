@@ -1,7 +1,7 @@
 //! What is wrong with a view, and what is not.
 
 use calib::class::Class;
-use logic::scene::{Light, Scene, Thumb, ViewFault};
+use logic::scene::{Light, Scene, SceneWatch, Thumb, ViewFault};
 
 use crate::Street;
 use crate::world::{Moment, Thing, World, at};
@@ -51,6 +51,46 @@ fn a_mast_that_sways_has_not_moved_and_one_that_was_turned_has_soon() {
         let turned = street.looks(4, &nudged(9.0, 2.0));
         assert_eq!(faults(&turned), [None, Some(ViewFault::Moved)], "seed {seed}");
     }
+}
+
+/// Bare asphalt: specks and nothing with a corner, seen from (x, y) with a little noise.
+fn asphalt(ground: u32, (x, y): (u32, u32), look: u32) -> Thumb {
+    let hash = |a: u32, b: u32, c: u32| {
+        let mixed = a.wrapping_mul(0x9e37_79b1) ^ b.wrapping_mul(0x85eb_ca77) ^ c.wrapping_mul(0xc2b2_ae3d);
+        (mixed ^ (mixed >> 15)).wrapping_mul(0x2c1b_3c6d) >> 12
+    };
+    let speck = |col: u32, row: u32| if hash(col, row, ground) % 40 == 0 { 22 } else { 0 };
+    let luma = (0..180).flat_map(|row| (0..320).map(move |col| (col, row))).map(|(col, row)| {
+        let (at_x, at_y) = (col + x, row + y);
+        let grain = speck(at_x, at_y) + speck(at_x + 1, at_y) / 2 + speck(at_x, at_y + 1) / 2;
+        (90 + grain + hash(col, row, look ^ 0x55) % 3) as u8
+    });
+    Thumb::from_luma(luma.collect()).unwrap()
+}
+
+#[test]
+fn bare_ground_that_drifts_and_comes_back_has_not_moved_and_another_ground_has() {
+    let mut watch = SceneWatch::new(crate::camera(""));
+    let mut look = 0;
+    let mut see = |ground: u32, x: u32, count: u32| {
+        let mut fault = None;
+        for _ in 0..count {
+            look += 1;
+            let thumb = asphalt(ground, (20 + x, 20), look);
+            fault = watch.look(at(f64::from(look)), &thumb, &[], &[]).fault;
+        }
+        fault
+    };
+    assert_eq!(see(1, 0, 60), None);
+    for gust in 0..6 {
+        for (x, count) in [(2, 5), (4, 12), (0, 14)] {
+            assert_eq!(see(1, x, count), None, "gust {gust}, {x} px off");
+        }
+    }
+    assert_eq!(see(2, 0, 12), Some(ViewFault::Moved), "another ground");
+    assert_eq!(see(1, 0, 12), None);
+    assert_eq!(see(1, 4, 100), None);
+    assert_eq!(see(1, 4, 40), Some(ViewFault::Moved), "it does not come back");
 }
 
 #[test]
