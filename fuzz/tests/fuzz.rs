@@ -166,7 +166,11 @@ fn geojson_breaks_nothing() {
     let words =
         ["\"coordinates\":", "\"MultiPolygon\"", "[[[", "]]]", "null", "\"crs\":", "\"properties\":{}"];
     search("geojson", seeds, &words, READER_BYTES_MAX, |input| {
-        said(GridLayer::parse("fuzz.geojson", &text(input), LayerKind::Unit { profile: calib::grid::CodeProfile::default() }))
+        said(GridLayer::parse(
+            "fuzz.geojson",
+            &text(input),
+            LayerKind::Unit { profile: calib::grid::CodeProfile::Digits15 },
+        ))
     });
 }
 
@@ -318,6 +322,12 @@ fn shapefiles_break_nothing() {
         let length = input.get(..4).map_or(0, |head| u32::from_le_bytes(head.try_into().unwrap())) as usize;
         let rest = input.get(4..).unwrap_or_default();
         let (shp, dbf) = rest.split_at(length.min(rest.len()));
-        said(GridLayer::parse_shapefile("fuzz.shp", shp, dbf, None, LayerKind::Unit { profile: calib::grid::CodeProfile::default() }))
+        said(GridLayer::parse_shapefile(
+            "fuzz.shp",
+            shp,
+            dbf,
+            None,
+            LayerKind::Unit { profile: calib::grid::CodeProfile::Digits15 },
+        ))
     });
 }

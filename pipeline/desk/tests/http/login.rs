@@ -82,7 +82,7 @@ async fn a_token_shown_once_is_a_session_until_it_ends() {
     book.revoke(&row.id).await.unwrap();
     assert_eq!(get(&desk, "/", &session).await, 401, "a session ends with its token");
     let acts: Vec<_> = book.audit(6).await.unwrap().into_iter().map(|entry| entry.what).collect();
-    assert_eq!(acts[..4], ["token_revoked", "login", "logout", "evidence_read"]);
+    assert_eq!(acts[..4], ["token_revoked", "login", "logout", "refused"]);
     book.close().await;
     desk.stop().await;
 }
