@@ -2,6 +2,7 @@
 //! memory than its bound. A search prints its seed, `SHIRONG_FUZZ_SEED` repeats it. An input that broke something is
 //! kept in `corpus/NAME`, which every run begins with.
 #![expect(clippy::unwrap_used, reason = "tests: a failure is what they are for")]
+#![expect(clippy::print_stdout, reason = "a search says how far it came")]
 #![expect(
     unsafe_code,
     reason = "an allocator is unsafe to write; this one hands everything on to the system's"
