@@ -50,7 +50,7 @@ endif
 FUZZ_SECS ?= 600
 
 fuzz: setup
-	SHIRONG_FUZZ_SECS=$(FUZZ_SECS) cargo test --locked -p fuzz --test fuzz -- --nocapture --test-threads 1
+	SHIRONG_FUZZ_SECS=$(FUZZ_SECS) cargo test --workspace --locked --test fuzz -- --nocapture --test-threads 1
 
 fuzz-api: setup target/schemathesis-venv/.made
 	SHIRONG_SCHEMATHESIS=$(CURDIR)/target/schemathesis-venv/bin/schemathesis \
