@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke
+.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke fuzz fuzz-api
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -11,6 +11,8 @@ help:
 	@echo 'make demo ARGS="--once --json demo.json"   the same, ending after the scripted events'
 	@echo 'make test            set-up, lints, floors, every test'
 	@echo 'make build           the release binary: target/release/shirong'
+	@echo 'make fuzz            every reader of foreign bytes for FUZZ_SECS each (600)'
+	@echo 'make fuzz-api        the desk under schemathesis, with every role and with none (installs it)'
 	@echo 'make train-smoke     the training recipe on twenty pictures, for seconds (installs PyTorch, which is large)'
 
 setup:
@@ -49,6 +51,20 @@ else
 	cargo test --workspace --locked --doc --quiet
 	cargo nextest run --workspace --locked
 endif
+
+FUZZ_SECS ?= 600
+
+fuzz: setup
+	SHIRONG_FUZZ_SECS=$(FUZZ_SECS) cargo test --workspace --locked --test fuzz -- --nocapture --test-threads 1
+
+fuzz-api: setup target/schemathesis-venv/.made
+	SHIRONG_SCHEMATHESIS=$(CURDIR)/target/schemathesis-venv/bin/schemathesis \
+		cargo test --workspace --locked --test http -- --ignored --nocapture the_contract_holds_for_every_role
+
+target/schemathesis-venv/.made:
+	python3 -m venv target/schemathesis-venv
+	target/schemathesis-venv/bin/pip install --quiet 'schemathesis==4.32.5'
+	touch $@
 
 train-smoke: setup runtime target/train-venv/.made
 	rm -rf target/train-smoke

@@ -26,8 +26,10 @@ pub(super) fn cells(
         let name = prj.split('"').nth(1).unwrap_or(prj);
         faults.add("prj", GridFault::Crs(name.chars().take(60).collect()));
     }
-    let shapes = ShapeReader::new(Cursor::new(shp)).and_then(ShapeReader::read);
-    let shapes = shapes.map_err(|error| faults.add("shp", GridFault::Feature(error.to_string()))).ok();
+    let shapes = sound(shp).and_then(|()| {
+        ShapeReader::new(Cursor::new(shp)).and_then(ShapeReader::read).map_err(|error| error.to_string())
+    });
+    let shapes = shapes.map_err(|error| faults.add("shp", GridFault::Feature(error))).ok();
     let records = records(dbf).map_err(|error| faults.add("dbf", GridFault::Feature(error))).ok();
     let (Some(shapes), Some(records)) = (shapes, records) else { return Err(faults.found) };
     if shapes.is_empty() {
@@ -41,6 +43,51 @@ pub(super) fn cells(
         json!({ "type": "Feature", "properties": properties, "geometry": geometry(shape) })
     });
     checked(features.collect(), kind, faults)
+}
+
+/// Whether the counts in a `.shp` fit into its records. Its reader takes memory for as many parts and corners as a
+/// record claims to have, before it looks for them: twenty gigabytes for a file of four hundred bytes.
+fn sound(shp: &[u8]) -> Result<(), String> {
+    const HEADER_BYTES: usize = 100;
+    let bytes = |at: usize| -> Option<[u8; 4]> { shp.get(at..at.checked_add(4)?)?.try_into().ok() };
+    let little = |at: usize| bytes(at).map(u32::from_le_bytes);
+    let mut at = HEADER_BYTES;
+    let mut number = 0;
+    while let Some(words) = bytes(at + 4).map(u32::from_be_bytes) {
+        number += 1;
+        let broken = |what: &str| Err(format!("record {number} {what}: is the file whole?"));
+        let (start, length) = (at + 8, u64::from(words) * 2);
+        if length > (shp.len() - start) as u64 {
+            return broken("is longer than the file");
+        }
+        // Lines and polygons have parts and points, multipatches kinds of parts beside, multipoints points alone.
+        let (parts_at, points_at, bytes_a_part) = match little(start) {
+            Some(3 | 5 | 13 | 15 | 23 | 25) => (Some(36), 40, 4),
+            Some(31) => (Some(36), 40, 8),
+            Some(8 | 18 | 28) => (None, 36, 0),
+            _ => (None, 0, 0),
+        };
+        if points_at > 0 {
+            let count = |offset: usize| little(start + offset).map(u64::from).unwrap_or(u64::MAX);
+            let (parts, points) = (parts_at.map_or(0, count), count(points_at));
+            let head = points_at as u64 + 4;
+            let needed = parts.checked_mul(bytes_a_part).zip(points.checked_mul(16));
+            if needed.is_none_or(|(parts, points)| parts.saturating_add(points).saturating_add(head) > length)
+            {
+                return broken("claims more corners than it holds");
+            }
+            let mut before = 0;
+            for part in 0..parts as usize {
+                let first = count(points_at + 4 + 4 * part);
+                if parts_at.is_some() && (first < before || first > points) {
+                    return broken("has a ring that begins at no corner of its own");
+                }
+                before = first;
+            }
+        }
+        at = start + length as usize;
+    }
+    Ok(())
 }
 
 /// Whether a `.prj` means degrees of CGCS2000, or of WGS 84, which is the same within centimetres. Older systems
@@ -144,6 +191,33 @@ mod tests {
     use crate::space::LonLat;
 
     const UNIT: LayerKind = LayerKind::Unit { profile: CodeProfile::Digits15 };
+
+    /// One polygon of one ring, as the fuzzer begins with it.
+    fn record_of(parts: u32, points: u32, first: u32, words: u32) -> Vec<u8> {
+        let mut shp = vec![0; 100];
+        shp.extend([1u32.to_be_bytes(), words.to_be_bytes(), 5u32.to_le_bytes()].concat());
+        shp.extend([0; 32]);
+        shp.extend([parts.to_le_bytes(), points.to_le_bytes(), first.to_le_bytes()].concat());
+        shp.extend([0; 5 * 16]);
+        shp
+    }
+
+    #[test]
+    fn a_record_that_claims_more_than_it_holds_takes_no_memory() {
+        sound(&record_of(1, 5, 0, 64)).unwrap();
+        for broken in [
+            record_of(1, 0x6600_0000, 0, 64),
+            record_of(0x7fff_ffff, 5, 0, 64),
+            record_of(u32::MAX, u32::MAX, 0, 64),
+            record_of(1, 5, 6, 64),
+            record_of(1, 5, 0, 65),
+            record_of(1, 5, 0, u32::MAX),
+            record_of(1, 5, 0, 3),
+        ] {
+            let error = sound(&broken).unwrap_err();
+            assert!(error.starts_with("record 1 "), "{error}");
+        }
+    }
 
     fn ring(west: f64, south: f64, size: f64) -> Vec<Point> {
         let (east, north) = (west + size, south + size);

@@ -90,7 +90,10 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     let onnxruntime = onnxruntime.or_else(|| bundled.exists().then_some(bundled.as_path()));
     let service = Service::start(node, onnxruntime)?;
     say(&format!("{} cameras at {}", street.truths.len(), street.server.url("")));
-    say(&format!("the desk is at {}/", service.desk_url()));
+    match service.platform().login_link()? {
+        Some(link) if !arguments.once => say(&format!("the desk is at {link} (good for one browser, once)")),
+        _ => say(&format!("the desk is at {}/", service.desk_url())),
+    }
     print_posts(&service);
 
     if !arguments.once {
@@ -101,11 +104,10 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
         return Ok(ExitCode::SUCCESS);
     }
     wait_for_the_clips(&street);
-    let desk_url = service.desk_url().to_owned();
     let (cameras, platform) = service.finish();
     street.server.stop();
     platform.wait_until_posted(POST_DEADLINE);
-    let cases = platform.cases_on_desk(&desk_url)?;
+    let cases = platform.cases_on_desk()?;
     platform.stop(Duration::from_secs(1));
     let summary = Summary {
         cameras: cameras.iter().map(camera_line).collect(),

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::desk::TlsFiles;
 use calib::camera::{Camera, GridFiles, PasswordPlace};
 use calib::check::{Problem, Section, Source};
 use calib::class::Class;
@@ -85,6 +86,10 @@ pub(crate) enum DeskPlace {
     Embedded {
         /// Where it listens.
         listen: SocketAddr,
+        /// With which certificate, where it speaks TLS itself.
+        tls: Option<TlsFiles>,
+        /// The operator's proxy stands before it.
+        is_behind_proxy: bool,
     },
     /// To another one.
     External {
@@ -258,13 +263,14 @@ fn read_tables<'t>(
     // Camera files lie in another folder: what they inherit starts from this one's.
     let base = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let defaults = Defaults::read(source, root, &base.display().to_string());
-    let desk = read_desk(source, root);
+    let desk = read_desk(source, root, folder);
     let health = read_health(source, root);
     Tables { name, data, cameras, model, papers, defaults, desk, health }
 }
 
 /// Not a node: every table of its file once, so that the reader asks for every key.
-const EVERY_TABLE: &str = "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[health]\n";
+const EVERY_TABLE: &str =
+    "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[desk.tls]\n[health]\n";
 
 /// The JSON Schema of a node's file, made of what its reader asks for.
 pub(crate) fn schema() -> serde_json::Value {
@@ -367,13 +373,20 @@ fn second_fault(path: &Path, detector: Option<&models::Manifest>) -> Option<(Str
     Some((what, format!("take it out, or write on = some of these into its manifest: {}", names(&known))))
 }
 
-fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<DeskPlace> {
+fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>, folder: &Path) -> Option<DeskPlace> {
     let default_listen = || DESK_LISTEN.parse().ok();
     let Some(mut section) = root.section(source, "desk") else {
-        return Some(DeskPlace::Embedded { listen: default_listen()? });
+        let listen = default_listen()?;
+        return Some(DeskPlace::Embedded { listen, tls: None, is_behind_proxy: false });
     };
     let url = section.text(source, "url");
     let listen = section.text(source, "listen");
+    let is_behind_proxy = section.switch(source, "proxy").unwrap_or(false);
+    let tls = read_tls(source, &mut section, folder);
+    if url.is_some() && (is_behind_proxy || tls.is_some()) {
+        let mend = "they are the embedded desk's; with url another platform has its own";
+        source.problem(&section.at_key("url"), "stands beside proxy or tls", mend);
+    }
     let from_env = section.text(source, "token_env").map(PasswordPlace::Env);
     let from_file = section.text(source, "token_file").map(PasswordPlace::File);
     if from_env.is_some() && from_file.is_some() {
@@ -401,7 +414,17 @@ fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Desk
             token.map(|token| DeskPlace::External { url, token })
         }
         (None, _) => match listen.as_deref().unwrap_or(DESK_LISTEN).parse() {
-            Ok(listen) => Some(DeskPlace::Embedded { listen }),
+            Ok(listen) => {
+                let listen: SocketAddr = listen;
+                if !listen.ip().is_loopback() && tls.is_none() && !is_behind_proxy {
+                    let mend = "write [desk.tls] with cert and key, or proxy = true where a proxy before it holds the \
+                                certificate; or listen at 127.0.0.1";
+                    let what =
+                        "is reached from other machines without TLS: tokens and evidence would go in clear";
+                    source.problem(&section.at_key("listen"), what, mend);
+                }
+                Some(DeskPlace::Embedded { listen, tls, is_behind_proxy })
+            }
             Err(_) => {
                 let mend = format!("write an address and a port: \"{DESK_LISTEN}\"");
                 source.problem(&section.at_key("listen"), "is no address with a port", mend);
@@ -411,6 +434,20 @@ fn read_desk<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<Desk
     };
     section.finish(source);
     place
+}
+
+fn read_tls<'t>(source: &mut Source<'t>, desk: &mut Section<'t>, folder: &Path) -> Option<TlsFiles> {
+    let mut section = desk.section(source, "tls")?;
+    let mend = "name a PEM file, from this file's folder";
+    let cert = section.text_required(source, "cert", mend).map(|path| folder.join(path));
+    let key = section.text_required(source, "key", mend).map(|path| folder.join(path));
+    let files = cert.zip(key).map(|(cert, key)| TlsFiles { cert, key });
+    if let Some(Err(error)) = files.as_ref().map(TlsFiles::load) {
+        let mend = "name the certificate's chain and its own key, both in PEM";
+        source.problem(&section.at(), error.to_string(), mend);
+    }
+    section.finish(source);
+    files
 }
 
 fn read_health<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -> Option<SocketAddr> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::desk::{Desk, DeskConfig, Door};
 use anyhow::{Context, Result};
-use desk::{Desk, DeskConfig};
 use logic::case::Case;
 use logic::look::CameraId;
 use report::{DeskTarget, PosterHandle, Reporter, ReporterConfig, Secret};
@@ -26,8 +26,18 @@ pub(crate) struct Platform {
     runtime: tokio::runtime::Runtime,
     reporter: Arc<Reporter>,
     poster: PosterHandle,
-    desk: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    desk: Option<EmbeddedDesk>,
+    /// For people.
     desk_url: String,
+    /// What this node posts with, and where to.
+    own: (String, Secret),
+}
+
+/// The desk in this process.
+struct EmbeddedDesk {
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    door: Door,
 }
 
 impl Platform {
@@ -44,14 +54,17 @@ impl Platform {
             .context("starting the asynchronous threads")?;
         std::fs::create_dir_all(&node.data)
             .with_context(|| format!("making the data folder {}", node.data.display()))?;
-        let (desk, desk_url, token) = match &node.desk {
-            DeskPlace::Embedded { listen } => {
+        let (desk, desk_url, own_url, token) = match &node.desk {
+            DeskPlace::Embedded { listen, tls, is_behind_proxy } => {
                 let token = own_token(&node.data.join("desk.token"))?;
-                let folder = node.data.join("desk");
-                let config =
-                    DeskConfig { listen: *listen, ..DeskConfig::new(folder, desk::token_sha256(&token)) };
+                let config = DeskConfig {
+                    listen: *listen,
+                    tls: tls.clone(),
+                    is_behind_proxy: *is_behind_proxy,
+                    ..DeskConfig::new(node.data.join("desk"), ::desk::token_sha256(&token))
+                };
                 let desk = runtime.block_on(Desk::open(config)).context("opening the desk")?;
-                let url = format!("http://{}", desk.address());
+                let (url, own_url, door) = (desk.url(), desk.own_url(), desk.door());
                 let (stop, stopped) = oneshot::channel();
                 let served = runtime.spawn(async move {
                     let shutdown = async { drop(stopped.await) };
@@ -59,11 +72,14 @@ impl Platform {
                         tracing::error!(%error, "the desk ended");
                     }
                 });
-                (Some((stop, served)), url, token)
+                (Some(EmbeddedDesk { stop, served, door }), url, own_url, token)
             }
-            DeskPlace::External { url, token } => (None, url.clone(), secret(token, &node.folder)?),
+            DeskPlace::External { url, token } => {
+                (None, url.clone(), url.clone(), secret(token, &node.folder)?)
+            }
         };
-        let target = DeskTarget::new(&desk_url, Secret::new(token))?;
+        let own = (own_url, Secret::new(token));
+        let target = DeskTarget::new(&own.0, own.1.clone())?;
         let config = ReporterConfig::new(node.data.join("report"), target);
         let reporter = runtime.block_on(Reporter::open(config)).context("opening the case store")?;
         let poster = {
@@ -71,7 +87,7 @@ impl Platform {
             reporter.spawn_poster()
         };
         let reporter = Arc::new(reporter);
-        Ok(Self { runtime, reporter, poster, desk, desk_url })
+        Ok(Self { runtime, reporter, poster, desk, desk_url, own })
     }
 
     /// The way to the store.
@@ -87,6 +103,34 @@ impl Platform {
     /// Where the desk answers.
     pub(crate) fn desk_url(&self) -> &str {
         &self.desk_url
+    }
+
+    /// The embedded desk's first administrator's token, where none was ever made; told this once.
+    ///
+    /// # Errors
+    /// The desk's store.
+    pub(crate) fn first_administrator(&self) -> Result<Option<String>> {
+        let Some(desk) = &self.desk else { return Ok(None) };
+        Ok(self.runtime.block_on(desk.door.first_administrator())?)
+    }
+
+    /// Whether the embedded desk, if there is one, has ever had an administrator.
+    ///
+    /// # Errors
+    /// The desk's store.
+    pub(crate) fn has_administrator(&self) -> Result<bool> {
+        let Some(desk) = &self.desk else { return Ok(true) };
+        Ok(self.runtime.block_on(desk.door.has_administrator())?)
+    }
+
+    /// An address that lets one browser into the embedded desk, once.
+    ///
+    /// # Errors
+    /// The desk's store.
+    pub(crate) fn login_link(&self) -> Result<Option<String>> {
+        let Some(desk) = &self.desk else { return Ok(None) };
+        let path = self.runtime.block_on(desk.door.login_link())?;
+        Ok(Some(format!("{}{path}", self.desk_url)))
     }
 
     /// What the cameras' lookouts remember.
@@ -114,7 +158,7 @@ impl Platform {
     ///
     /// # Errors
     /// The desk does not answer.
-    pub(crate) fn cases_on_desk(&self, desk_url: &str) -> Result<Vec<Case>> {
+    pub(crate) fn cases_on_desk(&self) -> Result<Vec<Case>> {
         #[derive(serde::Deserialize)]
         struct Page {
             cases: Vec<Case>,
@@ -127,10 +171,12 @@ impl Platform {
             .timeout(Duration::from_secs(30))
             .build()?;
         self.runtime.block_on(async {
+            let (own_url, token) = &self.own;
             let (mut cases, mut after) = (Vec::new(), String::new());
             loop {
-                let url = format!("{desk_url}/api/v1/cases?limit=500{after}");
-                let page: Page = client.get(url).send().await?.error_for_status()?.json().await?;
+                let url = format!("{own_url}/api/v1/cases?limit=500{after}");
+                let request = client.get(url).bearer_auth(token.expose());
+                let page: Page = request.send().await?.error_for_status()?.json().await?;
                 cases.extend(page.cases);
                 match page.next {
                     Some(next) => after = format!("&after={next}"),
@@ -146,7 +192,7 @@ impl Platform {
             if !self.poster.shutdown(deadline).await {
                 tracing::warn!("some cases were not posted in time; the next start posts them");
             }
-            if let Some((stop, served)) = self.desk {
+            if let Some(EmbeddedDesk { stop, served, .. }) = self.desk {
                 // Either may have ended by itself; then there is nothing left to stop.
                 let _ = stop.send(());
                 let _ = tokio::time::timeout(Duration::from_secs(5), served).await;

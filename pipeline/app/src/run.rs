@@ -1,11 +1,13 @@
 //! `shirong run`: the service, until a signal.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use ingest::CameraState;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::fleet::CameraReport;
@@ -36,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     for doubt in &node.doubts {
         tracing::warn!("{doubt}");
     }
-    let health = node.health;
+    let (health, data) = (node.health, node.data.clone());
     let service = Service::start(node, onnxruntime)?;
     if let Some(listen) = health {
         match health::serve(&service, listen) {
@@ -47,11 +49,51 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             }
         }
     }
+    if let Err(error) = welcome(&service, &data) {
+        service.stop();
+        return Err(error);
+    }
     tracing::info!(desk = service.desk_url(), "running; stop with SIGTERM or Ctrl-C");
+    tell_systemd(&[NotifyState::Ready]);
     let asked = until_asked(&service, Some(SignalKind::hangup()))?;
     tracing::info!("stopping");
+    tell_systemd(&[NotifyState::Stopping]);
     service.stop();
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// At the first start on a terminal, shows the first administrator's token, this once. What goes elsewhere than to a
+/// terminal is kept: there the operator makes one.
+#[expect(clippy::print_stdout, reason = "for the person at the terminal alone")]
+fn welcome(service: &Service, data: &Path) -> Result<()> {
+    if std::io::stdout().is_terminal() {
+        if let Some(token) = service.platform().first_administrator()? {
+            println!(
+                "\nThe desk at {}/ has no administrator yet. This token lets one in; it is shown this once:",
+                service.desk_url()
+            );
+            println!("\n    {token}\n");
+        }
+    } else if !service.platform().has_administrator()? {
+        let data = data.display();
+        tracing::warn!(
+            "nobody can look at the desk yet; make a token: shirong desk token new --role administrator --name NAME \
+             --data {data}"
+        );
+    }
+    Ok(())
+}
+
+/// Says it where systemd listens; elsewhere nothing.
+fn tell_systemd(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd does not hear this service");
+    }
+}
+
+/// How often to ping, where systemd wants to be pinged: twice within its time.
+fn ping_every() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|within| within / 2)
 }
 
 /// Waits for SIGTERM or SIGINT (`true`), or for a stage of the service to end by itself (`false`). A second
@@ -68,6 +110,9 @@ fn until_asked(service: &Service, look_again: Option<SignalKind>) -> Result<bool
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut look_again = look_again.map(signal).transpose()?;
         let mut status = tokio::time::interval(STATUS_EVERY);
+        // Without a watchdog this wakes once a minute for nothing.
+        let (pings, every) = (ping_every().is_some(), ping_every().unwrap_or(STATUS_EVERY));
+        let mut ping = tokio::time::interval(every);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break anyhow::Ok(true),
@@ -81,6 +126,8 @@ fn until_asked(service: &Service, look_again: Option<SignalKind>) -> Result<bool
                     tell(service);
                 }
                 _ = status.tick() => tell(service),
+                // A stage that ended has ended this loop: what pings is a service whose stages all run.
+                _ = ping.tick() => if pings { tell_systemd(&[NotifyState::Watchdog]) },
             }
         }
     })?;

@@ -176,6 +176,11 @@ impl Service {
         self.platform.desk_url()
     }
 
+    /// The asynchronous half: what only the embedded desk knows.
+    pub(crate) fn platform(&self) -> &platform::Platform {
+        &self.platform
+    }
+
     /// What leaves the outbox, as it leaves.
     pub(crate) fn posts(&self) -> PostEvents {
         self.platform.reporter().events()

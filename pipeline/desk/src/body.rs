@@ -128,7 +128,15 @@ pub(crate) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
     while let Some(chunk) = reader.next().await? {
         bytes.extend_from_slice(&chunk);
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+    parsed(&bytes)
+}
+
+/// The JSON of a whole body.
+///
+/// # Errors
+/// As [`json`], without what concerns the way it came.
+pub(crate) fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
         not_understood(&field, error.inner())

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -44,6 +44,14 @@ pub enum DeskError {
     /// The local clock's offset is no offset.
     #[error("utc_offset_minutes is {0}; write minutes ahead of UTC between -1080 and 1080, 480 for China")]
     UtcOffset(i32),
+    /// The certificate or its key is none.
+    #[error("cannot serve TLS with {}: {what}", path.display())]
+    Tls {
+        /// Which file.
+        path: PathBuf,
+        /// The reason; never a key.
+        what: String,
+    },
     /// SQLite refused.
     #[error("the desk's store failed")]
     Store(#[from] sqlx::Error),
@@ -92,7 +100,12 @@ impl Fault {
 pub(crate) struct Refusal {
     status: StatusCode,
     faults: Vec<Fault>,
+    /// When it may come again, where the status is one that says so.
+    retry_after_secs: u64,
 }
+
+/// Long enough for a burst to be over.
+const RETRY_AFTER_SECS: u64 = 2;
 
 #[derive(Serialize)]
 struct RefusalBody<'a> {
@@ -103,7 +116,7 @@ impl Refusal {
     /// One fault about the request as a whole.
     pub(crate) fn of(status: StatusCode, code: &'static str, what: &str, mend: &str) -> Self {
         let fault = Fault { code, field: None, what: what.to_owned(), mend: mend.to_owned() };
-        Self { status, faults: vec![fault] }
+        Self { status, faults: vec![fault], retry_after_secs: RETRY_AFTER_SECS }
     }
 
     /// One fault in one field.
@@ -115,17 +128,17 @@ impl Refusal {
         mend: impl Into<String>,
     ) -> Self {
         let fault = Fault { code, field: Some(field.to_owned()), what: what.into(), mend: mend.into() };
-        Self { status, faults: vec![fault] }
+        Self { status, faults: vec![fault], retry_after_secs: RETRY_AFTER_SECS }
     }
 
     /// Every fault of a body that was understood.
     pub(crate) fn invalid(faults: Vec<Fault>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, faults }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, faults, retry_after_secs: RETRY_AFTER_SECS }
     }
 
     /// Every fault of a query.
     pub(crate) fn bad_query(faults: Vec<Fault>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, faults }
+        Self { status: StatusCode::BAD_REQUEST, faults, retry_after_secs: RETRY_AFTER_SECS }
     }
 
     /// No case has this id.
@@ -141,6 +154,18 @@ impl Refusal {
     /// A person has closed the case; `mend` is what the caller may do instead.
     pub(crate) fn case_closed(mend: &str) -> Self {
         Self::of(StatusCode::CONFLICT, "case_closed", "a person has closed the case", mend)
+    }
+
+    /// Too often; come back after `wait`.
+    pub(crate) fn too_many(wait: std::time::Duration) -> Self {
+        let mut refusal = Self::of(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many",
+            "more requests came than are let through",
+            "wait as long as Retry-After says",
+        );
+        refusal.retry_after_secs = wait.as_secs().saturating_add(1).min(3600);
+        refusal
     }
 
     /// Something inside failed: logged here, not told.
@@ -216,17 +241,23 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, Json(RefusalBody { errors: &self.faults })).into_response();
-        let headers = response.headers_mut();
+impl Refusal {
+    /// The headers that go with the status.
+    pub(crate) fn put_headers(&self, headers: &mut HeaderMap) {
         if self.status == StatusCode::UNAUTHORIZED {
             headers
                 .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"shirong desk\""));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_secs));
         }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(RefusalBody { errors: &self.faults })).into_response();
+        self.put_headers(response.headers_mut());
         response
     }
 }

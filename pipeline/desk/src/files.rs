@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -10,9 +11,11 @@ use axum::http::StatusCode;
 use sha2::{Digest, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::body::BodyReader;
+use crate::content::{self, ContentError};
 use crate::error::{DeskError, Refusal};
 use crate::sha::Sha;
 
@@ -29,7 +32,12 @@ pub(crate) struct Files {
     /// `evidence/.incoming/…`: not yet whole. Emptied at start.
     incoming: PathBuf,
     bytes_max: usize,
+    /// Pictures that are looked into at once: each may take a third of a gigabyte for a moment.
+    looking: Arc<Semaphore>,
 }
+
+/// As `Files::looking` says.
+const LOOKS_MAX: usize = 2;
 
 /// What became of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +73,7 @@ impl Files {
         }
         let sync = |path: &Path| std::fs::File::open(path).and_then(|dir| dir.sync_all());
         sync(&kept).and_then(|()| sync(folder)).map_err(DeskError::folder("sync", folder))?;
-        Ok(Self { kept, incoming, bytes_max })
+        Ok(Self { kept, incoming, bytes_max, looking: Arc::new(Semaphore::new(LOOKS_MAX)) })
     }
 
     fn shard(&self, sha: &Sha) -> PathBuf {
@@ -85,7 +93,8 @@ impl Files {
     /// do not match its digest is told so in every case.
     ///
     /// # Errors
-    /// 413 too large, 415 neither picture nor clip, 422 another digest than claimed, 408 too slow, 507 disk full.
+    /// 413 too large, 415 neither picture nor clip, 422 another digest than claimed or no whole
+    /// picture, 408 too slow, 507 disk full.
     pub(crate) async fn keep(&self, sha: Sha, body: Body) -> Result<Kept, Refusal> {
         let mut body = BodyReader::new(body, self.bytes_max);
         if self.has(&sha).await? {
@@ -97,8 +106,9 @@ impl Files {
             return Ok(Kept::AlreadyThere);
         }
         let partial = Partial(self.incoming.join(Uuid::new_v4().simple().to_string()));
-        let found = receive(&partial.0, &mut body).await?;
+        let (found, media_type) = receive(&partial.0, &mut body).await?;
         same(sha, found)?;
+        self.look_into(&partial.0, media_type).await?;
         let shard = self.shard(&sha);
         if !tokio::fs::try_exists(&shard).await? {
             tokio::fs::create_dir_all(&shard).await?;
@@ -108,6 +118,30 @@ impl Files {
         tokio::fs::rename(&partial.0, self.path(&sha)).await?;
         File::open(&shard).await?.sync_all().await?;
         Ok(Kept::Stored)
+    }
+
+    /// Whether the file is what it begins like.
+    async fn look_into(&self, path: &Path, media_type: &'static str) -> Result<(), Refusal> {
+        // The semaphore is never closed.
+        let _turn = self.looking.acquire().await;
+        let path = path.to_owned();
+        let looked = tokio::task::spawn_blocking(move || content::check(&path, media_type)).await;
+        match looked.map_err(|error| Refusal::internal(&error))? {
+            Ok(()) => Ok(()),
+            Err(ContentError::Read(error)) => Err(error.into()),
+            Err(error @ ContentError::Broken(_)) => Err(Refusal::of(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "content",
+                &error.to_string(),
+                "send the whole picture or clip",
+            )),
+            Err(error @ ContentError::TooManyPixels { .. }) => Err(Refusal::of(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "too_many_pixels",
+                &error.to_string(),
+                "send a smaller picture",
+            )),
+        }
     }
 
     /// A file to send: its type, its length, its bytes as they are read.
@@ -146,8 +180,8 @@ fn same(claimed: Sha, found: Sha) -> Result<(), Refusal> {
     ))
 }
 
-/// Body → synced file; the digest of what came.
-async fn receive(path: &Path, body: &mut BodyReader) -> Result<Sha, Refusal> {
+/// Body → synced file; the digest and the kind of what came.
+async fn receive(path: &Path, body: &mut BodyReader) -> Result<(Sha, &'static str), Refusal> {
     let mut file = File::create_new(path).await?;
     let mut hasher = Sha256::new();
     let mut head = Vec::with_capacity(SNIFF_BYTES);
@@ -161,17 +195,18 @@ async fn receive(path: &Path, body: &mut BodyReader) -> Result<Sha, Refusal> {
         hasher.update(&chunk);
         file.write_all(&chunk).await?;
     }
-    if head.len() < SNIFF_BYTES || media_type(&head).is_none() {
+    let known = media_type(&head).filter(|_| head.len() == SNIFF_BYTES);
+    let Some(known) = known else {
         return Err(Refusal::of(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "media_type",
             "the body is neither JPEG, PNG nor MP4",
             "send image/jpeg, image/png or video/mp4; the bytes decide, not the header",
         ));
-    }
+    };
     file.flush().await?;
     file.sync_all().await?;
-    Ok(Sha::from_hasher(hasher))
+    Ok((Sha::from_hasher(hasher), known))
 }
 
 /// A name in `incoming` that goes when the upload ends without a rename, also when its task is dropped.

@@ -1,11 +1,15 @@
-//! The door: every route once, in one table, and what holds for all of them. In: requests. Out: answers with
-//! safe headers, counted. Never a write without the token: every route whose method is not GET asks for it.
+//! The door: every route once, in one table, with what it asks of its caller, and what holds for all of them. In:
+//! requests. Out: answers with safe headers, counted. Never a write or a look at a case without a token of a role
+//! that may.
 
 mod api;
+mod login;
 mod page;
 mod view;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -15,11 +19,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post, put};
 use tokio::sync::Semaphore;
 
+use crate::access::{Buckets, Gate, Limits, Need, Sessions, guard, peer_address, subnet, too_many};
 use crate::error::Refusal;
 use crate::files::Files;
 use crate::metrics::Requests;
-use crate::sha::{equal_in_constant_time, token_sha256};
 use crate::store::Store;
+
+pub(crate) use api::query_pairs;
+pub(crate) use login::login_page;
 
 /// Requests at work at once; one more is told to come back.
 const REQUESTS_MAX: usize = 256;
@@ -29,21 +36,48 @@ const REQUESTS_MAX: usize = 256;
 pub(crate) struct Desktop {
     pub(crate) store: Store,
     pub(crate) files: Files,
-    pub(crate) token_sha256: [u8; 32],
     pub(crate) utc_offset: jiff::tz::Offset,
+    pub(crate) sessions: Sessions,
+    pub(crate) limits: Limits,
+    /// By token.
+    pub(crate) callers: Buckets<String>,
+    /// By address, wrong tokens only.
+    pub(crate) refused: Buckets<IpAddr>,
+    /// Browsers come over TLS, the desk's own or a proxy's.
+    pub(crate) is_secure: bool,
+    /// The operator's proxy says where requests come from.
+    pub(crate) is_behind_proxy: bool,
     pub(crate) requests: Requests,
+    addresses: Buckets<IpAddr>,
     places: Semaphore,
 }
 
+/// How a desk stands to the world outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) utc_offset: jiff::tz::Offset,
+    pub(crate) limits: Limits,
+    pub(crate) is_secure: bool,
+    pub(crate) is_behind_proxy: bool,
+}
+
 impl Desktop {
-    pub(crate) fn new(
-        store: Store,
-        files: Files,
-        token_sha256: [u8; 32],
-        utc_offset: jiff::tz::Offset,
-    ) -> Self {
-        let places = Semaphore::new(REQUESTS_MAX);
-        Self { store, files, token_sha256, utc_offset, requests: Requests::default(), places }
+    pub(crate) fn new(store: Store, files: Files, standing: Standing) -> Self {
+        let Standing { utc_offset, limits, is_secure, is_behind_proxy } = standing;
+        Self {
+            store,
+            files,
+            utc_offset,
+            sessions: Sessions::default(),
+            limits,
+            callers: Buckets::default(),
+            refused: Buckets::default(),
+            is_secure,
+            is_behind_proxy,
+            requests: Requests::default(),
+            addresses: Buckets::default(),
+            places: Semaphore::new(REQUESTS_MAX),
+        }
     }
 }
 
@@ -52,41 +86,52 @@ pub(crate) type Shared = Arc<Desktop>;
 
 /// One line of the table.
 struct Route {
+    /// For the tests that hold the contract to this table; axum has it in the handler.
+    #[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))]
     method: Method,
     path: &'static str,
+    need: Need,
     handler: MethodRouter<Shared>,
 }
 
-/// Every route. `openapi.json` is held to this table by a test.
+/// Every route and what it asks for. `openapi.json` is held to this table by a test, and the roles that it lets in
+/// by another, over HTTP.
 fn routes() -> Vec<Route> {
-    let route = |method, path, handler| Route { method, path, handler };
+    let route = |method, path, need, handler| Route { method, path, need, handler };
     vec![
-        route(Method::GET, "/", get(page::list)),
-        route(Method::GET, "/cases/{case_id}", get(page::detail)),
-        route(Method::GET, "/style.css", get(page::style)),
-        route(Method::GET, "/icon.svg", get(page::icon)),
-        route(Method::GET, "/livez", get(api::livez)),
-        route(Method::GET, "/readyz", get(api::readyz)),
-        route(Method::GET, "/metrics", get(api::metrics)),
-        route(Method::GET, "/api/v1/openapi.json", get(api::openapi)),
-        route(Method::GET, "/api/v1/cases", get(api::list)),
-        route(Method::POST, "/api/v1/cases", post(api::post_case)),
-        route(Method::GET, "/api/v1/cases/{case_id}", get(api::get_case)),
-        route(Method::POST, "/api/v1/cases/{case_id}/sightings", post(api::post_sighting)),
-        route(Method::POST, "/api/v1/cases/{case_id}/close", post(api::close)),
-        route(Method::GET, "/api/v1/evidence/{sha256}", get(api::get_evidence)),
-        route(Method::PUT, "/api/v1/evidence/{sha256}", put(api::put_evidence)),
+        route(Method::GET, "/", Need::Cases, get(page::list)),
+        route(Method::GET, "/cases/{case_id}", Need::Cases, get(page::detail)),
+        route(Method::GET, "/login", Need::Nothing, get(login::ask)),
+        route(Method::POST, "/login", Need::Nothing, post(login::enter)),
+        route(Method::POST, "/logout", Need::Nothing, post(login::leave)),
+        route(Method::GET, "/style.css", Need::Nothing, get(page::style)),
+        route(Method::GET, "/icon.svg", Need::Nothing, get(page::icon)),
+        route(Method::GET, "/livez", Need::Nothing, get(api::livez)),
+        route(Method::GET, "/readyz", Need::Nothing, get(api::readyz)),
+        route(Method::GET, "/metrics", Need::Metrics, get(api::metrics)),
+        route(Method::GET, "/api/v1/openapi.json", Need::Nothing, get(api::openapi)),
+        route(Method::GET, "/api/v1/cases", Need::Cases, get(api::list)),
+        route(Method::POST, "/api/v1/cases", Need::File, post(api::post_case)),
+        route(Method::GET, "/api/v1/cases/{case_id}", Need::Cases, get(api::get_case)),
+        route(Method::POST, "/api/v1/cases/{case_id}/sightings", Need::File, post(api::post_sighting)),
+        route(Method::POST, "/api/v1/cases/{case_id}/close", Need::Close, post(api::close)),
+        route(Method::GET, "/api/v1/evidence/{sha256}", Need::Evidence, get(api::get_evidence)),
+        route(Method::PUT, "/api/v1/evidence/{sha256}", Need::File, put(api::put_evidence)),
     ]
 }
+
+/// Pages for persons: who is not let in there is asked for a token.
+const PAGES: [&str; 2] = ["/", "/cases/{case_id}"];
 
 /// The whole of it.
 pub(crate) fn router(desktop: Shared) -> Router {
     let mut router = Router::new();
-    for Route { method, path, handler } in routes() {
-        let handler = if method == Method::GET {
+    for Route { method: _, path, need, handler } in routes() {
+        let handler = if need == Need::Nothing {
             handler
         } else {
-            handler.route_layer(from_fn_with_state(desktop.clone(), with_token))
+            let gate = Gate { desk: desktop.clone(), need, is_page: PAGES.contains(&path) };
+            handler.route_layer(from_fn_with_state(gate, guard))
         };
         router = router.route(path, handler);
     }
@@ -103,35 +148,17 @@ fn not_here(status: StatusCode, code: &'static str, what: &str) -> Refusal {
     Refusal::of(status, code, what, "see /api/v1/openapi.json")
 }
 
-/// Asks for the bearer token before a byte of the body is read.
-async fn with_token(State(desktop): State<Shared>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    match token {
-        Some(token) if equal_in_constant_time(&token_sha256(token), &desktop.token_sha256) => {
-            next.run(request).await
-        }
-        _ => Refusal::of(
-            StatusCode::UNAUTHORIZED,
-            "no_token",
-            "the request carries no valid token",
-            "send `Authorization: Bearer` with the desk's token",
-        )
-        .into_response(),
-    }
-}
-
 /// Limits, counts, and puts the headers on that every answer carries.
 async fn at_the_door(State(desktop): State<Shared>, request: Request, next: Next) -> Response {
     let method = method_label(request.method());
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let route = route_label(path);
-    let mut response = match desktop.places.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => {
+    let address = subnet(peer_address(&desktop, request.extensions(), request.headers()));
+    let paced = desktop.addresses.take(&address, desktop.limits.address, Instant::now());
+    let mut response = match (paced, desktop.places.try_acquire()) {
+        (Ok(()), Ok(_place)) => next.run(request).await,
+        (Err(wait), _) => too_many(wait).into_response(),
+        (Ok(()), Err(_)) => {
             Refusal::of(StatusCode::SERVICE_UNAVAILABLE, "busy", "the desk is busy", "try again shortly")
                 .into_response()
         }
@@ -168,7 +195,8 @@ fn harden(response: &mut Response) {
     let always: [(HeaderName, &'static str); 4] = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` a browser would not say either that a form is the desk's own.
+        (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ];
     let headers = response.headers_mut();
@@ -183,6 +211,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::access::Role;
 
     #[test]
     fn openapi_and_the_table_name_the_same_routes() {
@@ -198,16 +227,37 @@ mod tests {
     }
 
     #[test]
-    fn every_write_in_openapi_asks_for_the_token() {
+    fn openapi_names_the_roles_of_the_table() {
         let document: serde_json::Value = serde_json::from_str(api::OPENAPI).unwrap();
-        for route in routes().iter().filter(|route| route.method != Method::GET) {
+        for route in routes() {
             let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
-            assert!(operation["responses"]["401"].is_object(), "{}", route.path);
-            assert!(operation["security"].is_array(), "{}", route.path);
+            let named = operation["x-roles"]
+                .as_array()
+                .map(|roles| roles.iter().map(|role| role.as_str().unwrap()).collect::<Vec<_>>());
+            let may: Vec<_> =
+                Role::ALL.iter().filter(|role| role.may(route.need)).map(|r| r.name()).collect();
+            let wanted = (route.need != Need::Nothing).then_some(may);
+            assert_eq!(named, wanted, "{} {}", route.method, route.path);
+            let guarded = wanted.is_some();
+            for status in ["401", "403"] {
+                // Login and logout refuse other sites' forms, and a wrong token.
+                let told = operation["responses"][status].is_object();
+                assert!(told || !guarded, "{} {} {status}", route.method, route.path);
+            }
+            assert_eq!(operation["security"].as_array().is_some_and(|s| !s.is_empty()), guarded);
         }
     }
 
-    /// Every `$ref` of the document leads somewhere.
+    #[test]
+    fn nothing_is_written_and_no_evidence_is_read_without_a_role() {
+        let open: Vec<_> = routes().into_iter().filter(|r| r.need == Need::Nothing).collect();
+        for route in open {
+            let session = ["/login", "/logout"].contains(&route.path);
+            assert!(route.method == Method::GET || session, "{} {}", route.method, route.path);
+            assert!(!route.path.contains("cases") && !route.path.contains("evidence"), "{}", route.path);
+        }
+    }
+
     #[test]
     fn openapi_references_resolve() {
         fn walk<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {

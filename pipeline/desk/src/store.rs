@@ -2,9 +2,14 @@
 //! one `BEGIN IMMEDIATE` transaction on the one writing connection, on disk before it is answered; nothing is
 //! ever deleted.
 
+mod access;
+mod audit;
 mod change;
 mod read;
 mod schema;
+
+pub(crate) use audit::{Act, Actor};
+pub use audit::{AuditEntry, AuditVerdict};
 
 pub(crate) use change::{Ended, Posted, Seen};
 pub(crate) use read::{Choices, Counts, Cursor, Filter, Operation, Page};

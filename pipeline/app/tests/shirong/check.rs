@@ -152,3 +152,28 @@ fn a_second_model_that_cannot_judge_is_told() {
         assert!(told.len() == 1 && told[0].contains(says), "{told:?}");
     }
 }
+
+#[test]
+fn a_desk_beyond_loopback_needs_tls_or_a_proxy() {
+    let node = NodeFolder::new();
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let (before, _) = text.split_once("[desk]").unwrap();
+    let errors = |desk: &str| {
+        std::fs::write(node.config(), format!("{before}[desk]\n{desk}")).unwrap();
+        let (_, said) = check(&node, true);
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let errors = report["errors"].as_array().unwrap().clone();
+        let of_desk = |error: &serde_json::Value| {
+            error["key"].as_str().filter(|key| key.starts_with("desk")).map(str::to_owned)
+        };
+        errors.iter().filter_map(of_desk).collect::<Vec<_>>()
+    };
+    assert_eq!(errors("listen = '0.0.0.0:8642'\n"), ["desk.listen"]);
+    assert_eq!(errors("listen = '[::]:8642'\n"), ["desk.listen"]);
+    assert!(errors("listen = '127.0.0.1:8642'\n").is_empty());
+    assert!(errors("listen = '0.0.0.0:8642'\nproxy = true\n").is_empty());
+    let absent = "listen = '0.0.0.0:8642'\n[desk.tls]\ncert = 'absent.pem'\nkey = 'absent.key'\n";
+    assert_eq!(errors(absent), ["desk.tls"]);
+    assert_eq!(errors("[desk.tls]\ncert = 'absent.pem'\n"), ["desk.tls.key"]);
+    assert_eq!(errors("url = 'https://platform.example'\ntoken_env = 'HOME'\nproxy = true\n"), ["desk.url"]);
+}

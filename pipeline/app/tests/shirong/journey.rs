@@ -111,13 +111,13 @@ fn closed_and_still_there_is_a_new_case_linked_to_the_old() {
     node.sample_camera("litter", server.port(), &changes);
     let service = node.start();
     let first = node.wait_for_cases(CASE_WITHIN, |cases| !cases.is_empty())[0].case_id.clone();
-    let token = std::fs::read_to_string(node.folder.path().join("data/desk.token")).unwrap();
+    let token = node.token("reviewer");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let status = runtime.block_on(async {
         let client = crate::street::client();
         let url = format!("http://127.0.0.1:{}/api/v1/cases/{first}/close", node.desk_port);
         let body = serde_json::json!({"reason": "cleared by the test"});
-        client.post(url).bearer_auth(token.trim()).json(&body).send().await.unwrap().status()
+        client.post(url).bearer_auth(&token).json(&body).send().await.unwrap().status()
     });
     assert!(status.is_success(), "{status}");
     let cases = node.wait_for_cases(CASE_WITHIN, |cases| cases.len() == 2);

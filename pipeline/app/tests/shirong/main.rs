@@ -3,6 +3,7 @@
 
 mod camera_new;
 mod check;
+mod deploy;
 mod eval;
 mod import;
 mod journey;
@@ -10,5 +11,6 @@ mod models;
 mod photographs;
 mod reload;
 mod replay;
+mod secrets;
 mod sim;
 mod street;

@@ -125,11 +125,14 @@ fn a_photograph_of_litter_is_one_case_and_one_of_clean_bins_is_none() {
 fn keep_crops(node: &NodeFolder, cases: &[logic::case::Case]) {
     let Ok(folder) = std::env::var("SHIRONG_TEST_CROPS") else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let token = node.token("viewer");
     for case in cases {
         let crop = case.evidence.iter().find(|e| e.role.name() == "crop").unwrap();
         let url = format!("http://127.0.0.1:{}{}", node.desk_port, crop.uri);
-        let bytes =
-            runtime.block_on(async { crate::street::client().get(url).send().await?.bytes().await }).unwrap();
+        let bytes = runtime.block_on(async {
+            crate::street::client().get(url).bearer_auth(&token).send().await?.bytes().await
+        });
+        let bytes = bytes.unwrap();
         fs::write(Path::new(&folder).join(format!("{}.jpg", case.sources[0].id)), bytes).unwrap();
     }
 }

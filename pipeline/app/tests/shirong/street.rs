@@ -73,6 +73,17 @@ impl NodeFolder {
         self.camera(id, &text);
     }
 
+    /// A new token, as an operator makes one.
+    pub(crate) fn token(&self, role: &str) -> String {
+        let made = Command::new(env!("CARGO_BIN_EXE_shirong"))
+            .args(["desk", "token", "new", "--role", role, "--name", "the test", "--data"])
+            .arg(self.folder.path().join("data"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).unwrap().trim().to_owned()
+    }
+
     /// Starts the service.
     pub(crate) fn start(&self) -> Service {
         let child = Command::new(env!("CARGO_BIN_EXE_shirong"))
@@ -91,8 +102,11 @@ impl NodeFolder {
         let client = client();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let url = format!("http://127.0.0.1:{}/api/v1/cases?limit=500", self.desk_port);
+        // The node's own: it reads what it files.
+        let token = fs::read_to_string(self.folder.path().join("data/desk.token")).ok()?;
         runtime.block_on(async {
-            let page: serde_json::Value = client.get(url).send().await.ok()?.json().await.ok()?;
+            let page: serde_json::Value =
+                client.get(url).bearer_auth(token).send().await.ok()?.json().await.ok()?;
             serde_json::from_value(page["cases"].clone()).ok()
         })
     }

@@ -1,22 +1,23 @@
 //! The API's handlers. In: requests. Out: JSON, evidence, health. Thin: what is right is decided in `check`,
 //! what happens in `store` and `files`.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use logic::case::{Case, Evidence, Sighting};
 
 use super::Shared;
+use crate::access::Caller;
 use crate::body;
 use crate::check;
 use crate::error::{Fault, Refusal, chain};
 use crate::files::{Files, Kept};
 use crate::sha::Sha;
-use crate::store::{Ended, Posted, Seen};
+use crate::store::{Act, Actor, Ended, Posted, Seen};
 
 /// The contract, as it is served.
 pub(super) const OPENAPI: &str = include_str!("../../openapi.json");
@@ -61,7 +62,7 @@ pub(super) async fn readyz(State(desk): State<Shared>) -> Response {
 
 /// Prometheus text.
 pub(super) async fn metrics(State(desk): State<Shared>) -> Response {
-    let counts = match desk.store.counts().await {
+    let counts = match desk.store.counts(None).await {
         Ok(counts) => Some(counts),
         Err(error) => {
             tracing::error!(error = %chain(&error), "the store cannot be counted");
@@ -78,14 +79,19 @@ pub(super) async fn openapi() -> Response {
 }
 
 /// Cases, filtered, a page at a time.
-pub(super) async fn list(State(desk): State<Shared>, uri: Uri) -> Result<Json<CaseList>, Refusal> {
-    let listing = check::listing(&query_pairs(&uri)?).map_err(Refusal::bad_query)?;
+pub(super) async fn list(
+    State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<CaseList>, Refusal> {
+    let mut listing = check::listing(&query_pairs(&uri)?).map_err(Refusal::bad_query)?;
+    listing.filter.within = caller.grids;
     let page = desk.store.list(&listing.filter, listing.after, listing.limit).await?;
     Ok(Json(CaseList { cases: page.cases, next: page.next.map(|cursor| cursor.to_string()) }))
 }
 
 /// The query's parameters in order; shared with the page.
-pub(super) fn query_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
+pub(crate) fn query_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
     Query::try_from_uri(uri).map(|Query(pairs)| pairs).map_err(|_| {
         Refusal::of(
             StatusCode::BAD_REQUEST,
@@ -99,14 +105,23 @@ pub(super) fn query_pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
 /// One case.
 pub(super) async fn get_case(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(case_id): Path<String>,
 ) -> Result<Json<Case>, Refusal> {
-    desk.store.get(&case_id).await?.map(Json).ok_or_else(Refusal::no_such_case)
+    own_case(&desk, &caller, &case_id).await.map(Json)
+}
+
+/// A case of the caller's grids. One of others' is told as if it were not there.
+pub(super) async fn own_case(desk: &Shared, caller: &Caller, case_id: &str) -> Result<Case, Refusal> {
+    let case = desk.store.get(case_id).await?;
+    case.filter(|case| caller.is_within(case.responsibility_grid.as_deref()))
+        .ok_or_else(Refusal::no_such_case)
 }
 
 /// Files a case, once.
 pub(super) async fn post_case(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -116,8 +131,21 @@ pub(super) async fn post_case(
     if !faults.is_empty() {
         return Err(Refusal::invalid(faults));
     }
+    if !caller.is_within(case.responsibility_grid.as_deref()) {
+        return Err(Refusal::field(
+            StatusCode::FORBIDDEN,
+            "out_of_scope",
+            "responsibility_grid",
+            "is none of those that the token is confined to",
+            "post cases of the token's own grids",
+        ));
+    }
     let sha = Sha::of_json(&case).map_err(|error| Refusal::internal(&error))?;
-    let posted = to_its_end(async move { desk.store.post(&case, sha).await }).await?;
+    let posted = to_its_end(async move {
+        let address = caller.address.to_string();
+        desk.store.post(&case, sha, &Actor::of(&caller, &address)).await
+    })
+    .await?;
     match posted {
         Posted::Created(case) => {
             tracing::info!(case_id = %case.case_id, code = %case.matter.code, "a case was filed");
@@ -139,6 +167,7 @@ pub(super) async fn post_case(
 /// Counts a sighting, once.
 pub(super) async fn post_sighting(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(case_id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -150,7 +179,12 @@ pub(super) async fn post_sighting(
         return Err(Refusal::invalid(faults));
     }
     let sha = Sha::of_json(&sighting).map_err(|error| Refusal::internal(&error))?;
-    let seen = to_its_end(async move { desk.store.see(&case_id, &sighting, sha).await }).await?;
+    let seen = to_its_end(async move {
+        let address = caller.address.to_string();
+        let actor = Actor::of(&caller, &address);
+        desk.store.see(&case_id, &sighting, sha, caller.grids.as_deref(), &actor).await
+    })
+    .await?;
     match seen {
         Seen::Created(case) => Ok((StatusCode::CREATED, Json(case)).into_response()),
         Seen::Replayed(case) => Ok(Json(case).into_response()),
@@ -163,6 +197,7 @@ pub(super) async fn post_sighting(
 /// Ends a case, by a person.
 pub(super) async fn close(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(case_id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -172,7 +207,12 @@ pub(super) async fn close(
     if !faults.is_empty() {
         return Err(Refusal::invalid(faults));
     }
-    let ended = to_its_end(async move { desk.store.end(&case_id, closing.reason.trim()).await }).await?;
+    let ended = to_its_end(async move {
+        let address = caller.address.to_string();
+        let actor = Actor::of(&caller, &address);
+        desk.store.end(&case_id, closing.reason.trim(), caller.grids.as_deref(), &actor).await
+    })
+    .await?;
     match ended {
         Ended::Closed(case) => {
             tracing::info!(case_id = %case.case_id, "a case was closed");
@@ -188,6 +228,7 @@ pub(super) async fn close(
 /// Keeps a picture or a clip under its digest.
 pub(super) async fn put_evidence(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(sha256): Path<String>,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -203,14 +244,18 @@ pub(super) async fn put_evidence(
         Kept::AlreadyThere => StatusCode::OK,
     };
     let sha256 = sha.to_string();
+    // Also of one that was there: an answer that was lost on its way left none perhaps.
+    note(&desk, &caller, "evidence_put", &sha256).await?;
     let uri = check::evidence_uri(&sha256);
     let body = Json(serde_json::json!({ "sha256": sha256, "uri": uri }));
     Ok((status, [(header::LOCATION, uri)], body).into_response())
 }
 
-/// Gives a picture or a clip. What a digest names never changes: a browser may keep it.
+/// Gives a picture or a clip, once the audit log has the look on disk. What a digest names never changes: the
+/// browser that was let see it may keep it for an hour, under its session.
 pub(super) async fn get_evidence(
     State(desk): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Path(sha256): Path<String>,
 ) -> Result<Response, Refusal> {
     let unknown = || {
@@ -222,14 +267,31 @@ pub(super) async fn get_evidence(
         )
     };
     let sha = Sha::parse(&sha256).ok_or_else(unknown)?;
+    if let Some(grids) = &caller.grids
+        && !desk.store.evidence_is_within(&sha256, grids).await?
+    {
+        return Err(unknown());
+    }
     let (media_type, length, body) = desk.files.send(&sha).await?.ok_or_else(unknown)?;
+    note(&desk, &caller, "evidence_read", &sha256).await?;
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let keep = HeaderValue::from_static("private, max-age=31536000, immutable");
-    headers.insert(header::CACHE_CONTROL, keep);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600, immutable"));
+    headers.insert(header::VARY, HeaderValue::from_static("Authorization, Cookie"));
     Ok(response)
+}
+
+/// An entry of the audit log that stands by itself.
+async fn note(desk: &Shared, caller: &Caller, what: &'static str, target: &str) -> Result<(), Refusal> {
+    let (desk, caller, target) = (Shared::clone(desk), caller.clone(), target.to_owned());
+    to_its_end(async move {
+        let address = caller.address.to_string();
+        let act = Act { what, target: &target, detail: serde_json::json!({}) };
+        desk.store.note(&Actor::of(&caller, &address), &act).await
+    })
+    .await
 }
 
 fn key(headers: &HeaderMap) -> Option<&str> {

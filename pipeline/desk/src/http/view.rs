@@ -7,6 +7,7 @@ use calib::time::Timestamp;
 use logic::case::{Case, CaseState, Evidence, EvidenceRole, Source};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::access::Caller;
 use crate::check::evidence_uri;
 use crate::error::Fault;
 use crate::store::{Choices, Counts, Operation, Page};
@@ -41,6 +42,29 @@ impl Clock {
     }
 }
 
+/// Who looks at the page.
+pub(super) struct Who {
+    name: String,
+    role: &'static str,
+    grids: String,
+}
+
+impl Who {
+    pub(super) fn of(caller: &Caller) -> Self {
+        let grids = caller.grids.as_ref().map(|grids| grids.join(", ")).unwrap_or_default();
+        Self { name: caller.name.clone(), role: caller.role.name(), grids }
+    }
+
+    fn markup(&self) -> Markup {
+        html! {
+            form.who method="post" action="/logout" {
+                span { (self.name) " " small { (self.role) @if !self.grids.is_empty() { " · " (self.grids) } } }
+                button type="submit" { "退出 " small { "log out" } }
+            }
+        }
+    }
+}
+
 /// The list as it is shown.
 pub(super) struct List {
     pub(super) clock: Clock,
@@ -50,6 +74,7 @@ pub(super) struct List {
     pub(super) page: Page,
     /// The filter, as it was asked for.
     pub(super) pairs: Vec<(String, String)>,
+    pub(super) who: Who,
 }
 
 impl List {
@@ -85,6 +110,7 @@ impl List {
                     div { dt { "已结案 " small { "closed" } } dd { (closed) } }
                     div { dt { "再次发现 " small { "seen again" } } dd { (sightings) } }
                 }
+                (self.who.markup())
             }
         }
     }
@@ -361,9 +387,9 @@ fn sources(sources: &[Source]) -> Markup {
 }
 
 /// One case, whole.
-pub(super) fn detail(clock: Clock, case: &Case, operations: &[Operation]) -> Markup {
+pub(super) fn detail(clock: Clock, who: &Who, case: &Case, operations: &[Operation]) -> Markup {
     let body = html! {
-        header.top { (brand()) }
+        header.top { (brand()) (who.markup()) }
         main {
             p.back { a href="/" { "← 全部案件 " small { "all cases" } } }
             section.case {
@@ -444,6 +470,30 @@ fn operation_words(operation: &Operation) -> Markup {
         "closed" => html! { "结案 " small { "closed" } " · " (word("reason")) },
         other => html! { (other) },
     }
+}
+
+/// Where a person shows a token. `next` is a path of this desk.
+pub(super) fn login(faults: &[Fault], next: &str) -> Markup {
+    let body = html! {
+        header.top { (brand()) }
+        main {
+            section.empty {
+                h2 { "登录 " small { "log in" } }
+                @for fault in faults { p { (fault.what) ". " (fault.mend) "." } }
+                form.login method="post" action="/login" {
+                    input type="hidden" name="next" value=(next);
+                    label {
+                        span { "令牌 " small { "token" } }
+                        input type="password" name="token" required autofocus autocomplete="current-password"
+                            maxlength="400";
+                    }
+                    button type="submit" { "进入 " small { "enter" } }
+                }
+                p.en { "An administrator makes one: shirong desk token new --role viewer --name NAME" }
+            }
+        }
+    };
+    document("登录", &html! {}, &body)
 }
 
 /// When there is no page to show.

@@ -5,7 +5,7 @@ use sqlx::{Row, Sqlite, Transaction};
 
 use logic::case::{Case, CaseState, Evidence, EvidenceRole, Sighting, Source};
 
-use super::{Store, case_from_json, now, state_name, to_json};
+use super::{Act, Actor, Store, audit, case_from_json, now, state_name, to_json};
 use crate::sha::Sha;
 
 /// More pieces than this stay in the history and are not listed with the case.
@@ -52,7 +52,12 @@ pub(crate) enum Ended {
 
 impl Store {
     /// Files a case, once for each key.
-    pub(crate) async fn post(&self, case: &Case, body: Sha) -> Result<Posted, sqlx::Error> {
+    pub(crate) async fn post(
+        &self,
+        case: &Case,
+        body: Sha,
+        actor: &Actor<'_>,
+    ) -> Result<Posted, sqlx::Error> {
         let mut transaction = self.begin().await?;
         let known = sqlx::query("SELECT body_sha256, body FROM cases WHERE idempotency_key = ?")
             .bind(&case.idempotency_key)
@@ -80,8 +85,10 @@ impl Store {
         for piece in &case.evidence {
             insert_evidence(&mut transaction, seq, None, piece).await?;
         }
-        let detail = serde_json::json!({ "body_sha256": body.to_string() }).to_string();
-        log(&mut transaction, seq, "filed", &detail).await?;
+        let detail = serde_json::json!({ "body_sha256": body.to_string() });
+        log(&mut transaction, seq, "filed", &detail.to_string()).await?;
+        let act = Act { what: "case_filed", target: &case.case_id, detail };
+        audit::append(&mut transaction, actor, &act).await?;
         transaction.commit().await?;
         Ok(Posted::Created(case.clone()))
     }
@@ -92,10 +99,12 @@ impl Store {
         case_id: &str,
         sighting: &Sighting,
         body: Sha,
+        grids: Option<&[String]>,
+        actor: &Actor<'_>,
     ) -> Result<Seen, sqlx::Error> {
         let mut transaction = self.begin().await?;
         let known = sqlx::query(
-            "SELECT s.body_sha256, c.case_id, c.body FROM sightings s JOIN cases c ON c.seq = s.case_seq
+            "SELECT s.body_sha256, c.case_id, c.body, c.responsibility_grid FROM sightings s JOIN cases c ON c.seq = s.case_seq
              WHERE s.idempotency_key = ?",
         )
         .bind(&sighting.idempotency_key)
@@ -103,9 +112,12 @@ impl Store {
         .await?;
         if let Some(row) = known {
             let same = row.try_get::<&[u8], _>(0)? == body.bytes() && row.try_get::<&str, _>(1)? == case_id;
+            if same && !is_within(grids, row.try_get(3)?) {
+                return Ok(Seen::NoSuchCase);
+            }
             return Ok(if same { Seen::Replayed(case_from_json(row.try_get(2)?)?) } else { Seen::KeyReused });
         }
-        let Some((seq, mut case)) = find(&mut transaction, case_id).await? else {
+        let Some((seq, mut case)) = find(&mut transaction, case_id, grids).await? else {
             return Ok(Seen::NoSuchCase);
         };
         if case.state == CaseState::Closed {
@@ -123,14 +135,22 @@ impl Store {
         let detail =
             serde_json::json!({ "at": sighting.at, "source": sighting.source.id, "score": sighting.score });
         log(&mut transaction, seq, "seen_again", &detail.to_string()).await?;
+        let detail = serde_json::json!({ "body_sha256": body.to_string() });
+        audit::append(&mut transaction, actor, &Act { what: "case_seen", target: case_id, detail }).await?;
         transaction.commit().await?;
         Ok(Seen::Created(case))
     }
 
     /// Ends a case, by a person, with the reason.
-    pub(crate) async fn end(&self, case_id: &str, reason: &str) -> Result<Ended, sqlx::Error> {
+    pub(crate) async fn end(
+        &self,
+        case_id: &str,
+        reason: &str,
+        grids: Option<&[String]>,
+        actor: &Actor<'_>,
+    ) -> Result<Ended, sqlx::Error> {
         let mut transaction = self.begin().await?;
-        let Some((seq, mut case)) = find(&mut transaction, case_id).await? else {
+        let Some((seq, mut case)) = find(&mut transaction, case_id, grids).await? else {
             return Ok(Ended::NoSuchCase);
         };
         if case.state == CaseState::Closed {
@@ -140,6 +160,7 @@ impl Store {
         update(&mut transaction, seq, &case).await?;
         let detail = serde_json::json!({ "reason": reason });
         log(&mut transaction, seq, "closed", &detail.to_string()).await?;
+        audit::append(&mut transaction, actor, &Act { what: "case_closed", target: case_id, detail }).await?;
         transaction.commit().await?;
         Ok(Ended::Closed(Box::new(case)))
     }
@@ -172,12 +193,20 @@ fn add(case: &mut Case, sighting: &Sighting) {
 async fn find(
     transaction: &mut Transaction<'_, Sqlite>,
     case_id: &str,
+    grids: Option<&[String]>,
 ) -> Result<Option<(i64, Case)>, sqlx::Error> {
     let row = sqlx::query("SELECT seq, body FROM cases WHERE case_id = ?")
         .bind(case_id)
         .fetch_optional(&mut **transaction)
         .await?;
-    row.map(|row| Ok((row.try_get(0)?, case_from_json(row.try_get(1)?)?))).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let found = Some((row.try_get(0)?, case_from_json(row.try_get(1)?)?));
+    Ok(found.filter(|(_, case)| is_within(grids, case.responsibility_grid.as_deref())))
+}
+
+/// A case of no grid is nobody's who is confined to some.
+fn is_within(grids: Option<&[String]>, grid: Option<&str>) -> bool {
+    grids.is_none_or(|grids| grid.is_some_and(|grid| grids.iter().any(|own| own == grid)))
 }
 
 async fn insert_case(

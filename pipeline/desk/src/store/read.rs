@@ -28,6 +28,8 @@ pub(crate) struct Filter {
     pub(crate) since: Option<Timestamp>,
     /// Confirmed before this instant.
     pub(crate) until: Option<Timestamp>,
+    /// Of one of these responsibility grids, where the caller is confined to them.
+    pub(crate) within: Option<std::sync::Arc<[String]>>,
 }
 
 /// A place in the order: confirmation and receipt, both of which never change, so that a walk from page to page
@@ -152,42 +154,79 @@ impl Store {
     }
 
     /// How many there are of each.
-    pub(crate) async fn counts(&self) -> Result<Counts, sqlx::Error> {
+    pub(crate) async fn counts(&self, within: Option<&[String]>) -> Result<Counts, sqlx::Error> {
+        // One text and one statement, whether it is confined or not.
         let row = sqlx::query(
-            "SELECT (SELECT count(*) FROM cases WHERE state = 'reported'),
-             (SELECT count(*) FROM cases WHERE state = 'closed'), (SELECT count(*) FROM sightings)",
+            "WITH own AS (SELECT seq, state FROM cases
+                 WHERE ?1 IS NULL OR responsibility_grid IN (SELECT value FROM json_each(?1)))
+             SELECT (SELECT count(*) FROM own WHERE state = 'reported'),
+             (SELECT count(*) FROM own WHERE state = 'closed'),
+             (SELECT count(*) FROM sightings WHERE ?1 IS NULL OR case_seq IN (SELECT seq FROM own))",
         )
+        .bind(within.map(to_json_list).transpose()?)
         .fetch_one(&self.readers)
         .await?;
         Ok(Counts { reported: row.try_get(0)?, closed: row.try_get(1)?, sightings: row.try_get(2)? })
     }
 
-    /// What the filter form offers: only what occurs.
-    pub(crate) async fn choices(&self) -> Result<Choices, sqlx::Error> {
+    /// What the filter form offers: only what occurs among what the caller may see.
+    pub(crate) async fn choices(&self, within: Option<&[String]>) -> Result<Choices, sqlx::Error> {
+        let within = within.map(to_json_list).transpose()?;
         let matters = sqlx::query_as(
             "SELECT standard_ref, matter_code, min(matter_name) FROM cases
-             GROUP BY standard_ref, matter_code ORDER BY 1, 2 LIMIT ?",
+             WHERE ?2 IS NULL OR responsibility_grid IN (SELECT value FROM json_each(?2))
+             GROUP BY standard_ref, matter_code ORDER BY 1, 2 LIMIT ?1",
         )
         .bind(CHOICES_MAX)
+        .bind(&within)
         .fetch_all(&self.readers)
         .await?;
         let words = async |sql: &'static str| -> Result<Vec<String>, sqlx::Error> {
-            sqlx::query_scalar(sql).bind(CHOICES_MAX).fetch_all(&self.readers).await
+            sqlx::query_scalar(sql).bind(CHOICES_MAX).bind(&within).fetch_all(&self.readers).await
         };
         Ok(Choices {
             matters,
             unit_grids: words(
-                "SELECT DISTINCT unit_grid FROM cases WHERE unit_grid IS NOT NULL ORDER BY 1 LIMIT ?",
+                "SELECT DISTINCT unit_grid FROM cases WHERE unit_grid IS NOT NULL
+                 AND (?2 IS NULL OR responsibility_grid IN (SELECT value FROM json_each(?2)))
+                 ORDER BY 1 LIMIT ?1",
             )
             .await?,
             responsibility_grids: words(
-                "SELECT DISTINCT responsibility_grid FROM cases
-                 WHERE responsibility_grid IS NOT NULL ORDER BY 1 LIMIT ?",
+                "SELECT DISTINCT responsibility_grid FROM cases WHERE responsibility_grid IS NOT NULL
+                 AND (?2 IS NULL OR responsibility_grid IN (SELECT value FROM json_each(?2)))
+                 ORDER BY 1 LIMIT ?1",
             )
             .await?,
-            cameras: words("SELECT DISTINCT id FROM sources ORDER BY 1 LIMIT ?").await?,
+            cameras: words(
+                "SELECT DISTINCT s.id FROM sources s JOIN cases c ON c.seq = s.case_seq
+                 WHERE ?2 IS NULL OR c.responsibility_grid IN (SELECT value FROM json_each(?2))
+                 ORDER BY 1 LIMIT ?1",
+            )
+            .await?,
         })
     }
+
+    /// Whether a piece of evidence belongs to a case of these responsibility grids.
+    pub(crate) async fn evidence_is_within(
+        &self,
+        sha256: &str,
+        grids: &[String],
+    ) -> Result<bool, sqlx::Error> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM evidence e JOIN cases c ON c.seq = e.case_seq
+             WHERE e.sha256 = ? AND c.responsibility_grid IN (SELECT value FROM json_each(?)))",
+        )
+        .bind(sha256)
+        .bind(to_json_list(grids)?)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(found == 1)
+    }
+}
+
+fn to_json_list(words: &[String]) -> Result<String, sqlx::Error> {
+    super::to_json(&words)
 }
 
 fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
@@ -203,6 +242,13 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &Filter) {
     if let Some(grid) = &filter.grid {
         query.push(" AND (unit_grid = ").push_bind(grid.clone());
         query.push(" OR responsibility_grid = ").push_bind(grid.clone()).push(")");
+    }
+    if let Some(within) = &filter.within {
+        let mut codes = query.push(" AND responsibility_grid IN (").separated(", ");
+        for code in within.iter() {
+            codes.push_bind(code.clone());
+        }
+        query.push(")");
     }
     if let Some(camera) = &filter.camera {
         query.push(" AND seq IN (SELECT case_seq FROM sources WHERE id = ").push_bind(camera.clone());

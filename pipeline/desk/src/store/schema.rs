@@ -6,7 +6,8 @@ use sqlx::SqlitePool;
 use crate::error::DeskError;
 
 /// Step N brings `user_version` from N to N + 1. A step that was released is never edited.
-const STEPS: &[&str] = &["CREATE TABLE cases (
+const STEPS: &[&str] = &[
+    "CREATE TABLE cases (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     case_id TEXT NOT NULL UNIQUE,
     idempotency_key TEXT NOT NULL UNIQUE,
@@ -73,7 +74,37 @@ CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'th
 CREATE TRIGGER log_keeps_words BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 
 CREATE TABLE heartbeat (id INTEGER PRIMARY KEY CHECK (id = 1), at_ms INTEGER NOT NULL) STRICT;
-INSERT INTO heartbeat VALUES (1, 0);"];
+INSERT INTO heartbeat VALUES (1, 0);",
+    // Who may come in, and what was done.
+    "CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    grids TEXT NOT NULL,
+    lookup INTEGER NOT NULL,
+    sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+    made_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    revoked_ms INTEGER
+) STRICT;
+CREATE INDEX tokens_lookup ON tokens (lookup);
+
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    role TEXT NOT NULL,
+    address TEXT NOT NULL,
+    what TEXT NOT NULL,
+    target TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    chain BLOB NOT NULL CHECK (length(chain) = 32)
+) STRICT;
+CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_keeps_words BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+];
 
 /// Brings the file to this program's version, each step in one transaction.
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), DeskError> {
@@ -84,6 +115,11 @@ pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), DeskError> {
     }
     for (version, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+        // `shirong desk token` may open the file in the same moment as the desk.
+        let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await?;
+        if found > version as i64 {
+            continue;
+        }
         sqlx::raw_sql(*step).execute(&mut *transaction).await?;
         // A pragma takes no bound values; the number is our own.
         let stamp = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", version + 1));

@@ -1,10 +1,10 @@
 //! A desk in a temporary folder, and callers of it.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use desk::{Desk, DeskConfig, DeskError, token_sha256};
+use desk::{Desk, DeskConfig, DeskError, NewToken, Role, TokenBook, token_sha256};
 use logic::case::Case;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -13,12 +13,20 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+/// The node's own token, of the role `service`.
 pub(crate) const TOKEN: &str = "a token of the test";
 
 /// A desk that serves.
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) client: Client,
+    /// An administrator's token.
+    pub(crate) admin: String,
+    /// Where the node's own pipeline would post.
+    pub(crate) own_url: String,
+    /// Where a browser finds it.
+    pub(crate) front_url: String,
+    pub(crate) folder: PathBuf,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), DeskError>>,
 }
@@ -35,13 +43,23 @@ pub(crate) async fn serve(folder: &Path) -> Served {
 }
 
 pub(crate) async fn serve_with(config: DeskConfig) -> Served {
+    let folder = config.folder.clone();
     let desk = Desk::open(config).await.unwrap();
-    let address = desk.address();
+    let (address, own_url, front_url) = (desk.address(), desk.own_url(), desk.url());
+    let admin = token(&folder, NewToken::new("the test", Role::Administrator)).await;
     let (stop, stopped) = oneshot::channel();
     let served = tokio::spawn(desk.serve(async {
         let _ = stopped.await;
     }));
-    Served { address, client: client(), stop, served }
+    Served { address, client: client(), admin, own_url, front_url, folder, stop, served }
+}
+
+/// A new token, as an operator makes one beside a desk that serves.
+pub(crate) async fn token(folder: &Path, new: NewToken) -> String {
+    let book = TokenBook::open(folder).await.unwrap();
+    let (token, _) = book.issue(&new).await.unwrap();
+    book.close().await;
+    token
 }
 
 pub(crate) fn client() -> Client {
@@ -83,10 +101,14 @@ impl Served {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(self.url(path)).send().await.unwrap()).await
+        self.get_as(&self.admin, path).await
     }
 
-    /// A write with the token.
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        Answer::of(self.client.get(self.url(path)).bearer_auth(token).send().await.unwrap()).await
+    }
+
+    /// A write with the node's own token.
     pub(crate) fn write(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, self.url(path)).bearer_auth(TOKEN)
     }
@@ -124,7 +146,8 @@ impl Served {
 
     pub(crate) async fn close(&self, case_id: &str, reason: &str) -> Answer {
         let path = format!("/api/v1/cases/{case_id}/close");
-        let request = self.write(Method::POST, &path).json(&json!({ "reason": reason }));
+        let request = self.client.post(self.url(&path)).bearer_auth(&self.admin);
+        let request = request.json(&json!({ "reason": reason }));
         Answer::of(request.send().await.unwrap()).await
     }
 
@@ -138,11 +161,24 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes that begin like a JPEG, each time others.
+/// A small JPEG, each time other bytes.
 pub(crate) fn picture() -> Vec<u8> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    [b"\xff\xd8\xff\xe0 a picture ".as_slice(), &number.to_be_bytes()].concat()
+    jpeg_with_comment(&number.to_be_bytes())
+}
+
+pub(crate) fn jpeg_with_comment(comment: &[u8]) -> Vec<u8> {
+    let plain = encoded(image::ImageFormat::Jpeg);
+    let length = u16::try_from(comment.len() + 2).unwrap().to_be_bytes();
+    // After the first marker: FF FE, its length, the comment.
+    [&plain[..2], &[0xff, 0xfe], &length, comment, &plain[2..]].concat()
+}
+
+pub(crate) fn encoded(format: image::ImageFormat) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(16, 16, image::Rgb([9, 90, 200])).write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
 }
 
 pub(crate) fn piece(role: &str, sha: &str, captured_at: &str) -> Value {

@@ -3,10 +3,13 @@
 // clippy.toml allows it in test functions; here it is also in what they share.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod desk_under_test;
 mod evidence;
 mod filing;
+mod fuzz_api;
 mod life;
+mod login;
 mod pages;
 mod reading;
 mod sightings;

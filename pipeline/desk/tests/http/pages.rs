@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::desk_under_test::{Served, case, serve, serve_with};
 
 async fn page(desk: &Served, path: &str) -> (u16, String) {
-    let response = desk.client.get(desk.url(path)).send().await.unwrap();
+    let response = desk.client.get(desk.url(path)).bearer_auth(&desk.admin).send().await.unwrap();
     let policy = response.headers()["Content-Security-Policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!(response.headers()["Content-Type"], "text/html; charset=utf-8");
@@ -117,7 +117,8 @@ async fn older_cases_are_one_link_away() {
     let (_, older) = page(&desk, &link).await;
     assert_eq!(older.matches("<article").count(), 1);
     assert!(!older.contains("http-equiv=\"refresh\""), "a page of the past stands still");
-    let head = desk.client.request(Method::HEAD, desk.url("/")).send().await.unwrap();
+    let head =
+        desk.client.request(Method::HEAD, desk.url("/")).bearer_auth(&desk.admin).send().await.unwrap();
     assert_eq!(head.status(), 200);
     desk.stop().await;
 }
