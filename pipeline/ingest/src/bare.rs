@@ -87,7 +87,8 @@ fn join(
     };
     let (into, end) = (pad(&decoder)?, pad(&sink)?);
     if cadence == Cadence::Keyframes {
-        into.add_probe(gst::PadProbeType::BUFFER, |_, info| match info.buffer() {
+        // On the source's pad: what a sink's pad drops is let go of twice, with a warning for each.
+        from.add_probe(gst::PadProbeType::BUFFER, |_, info| match info.buffer() {
             Some(buffer) if buffer.flags().contains(gst::BufferFlags::DELTA_UNIT) => {
                 gst::PadProbeReturn::Drop
             }
