@@ -160,7 +160,7 @@ fn street(c: &mut Criterion) {
             at = at.plus_millis(2_000);
             let is_passed = quiet.passes(&Motion { at, mean_bytes: 4_000.0, peak_bytes: 6_000.0 });
             if !is_passed {
-                quiet.looked(at, false, false);
+                quiet.looked(at, Some(false), false);
             }
             is_passed
         });

@@ -76,9 +76,10 @@ impl Lane {
         lock(&self.quiet).passes(&motion)
     }
 
-    /// A frame that arrived then was looked at: whether it showed a change, and whether the next ones are needed
+    /// A frame that arrived then was looked at: whether it showed a change (`None`: there is nothing to hold it
+    /// against), and whether the next ones are needed
     /// whatever moves.
-    pub(crate) fn looked(&self, received: Timestamp, is_changed: bool, is_needed: bool) {
+    pub(crate) fn looked(&self, received: Timestamp, is_changed: Option<bool>, is_needed: bool) {
         lock(&self.quiet).looked(received, is_changed, is_needed);
     }
 

@@ -52,8 +52,8 @@ pub(crate) struct Looked {
     pub turned: Option<Option<ViewFault>>,
     /// What the rules had no room for.
     pub left_out: LeftOut,
-    /// Whether it shows something else than the look before.
-    pub is_changed: bool,
+    /// Whether it shows something else than the look before; `None` where there was none.
+    pub is_changed: Option<bool>,
 }
 
 /// What one look left out. The watch's own counts begin anew with each edit of its camera's file.
@@ -112,7 +112,7 @@ impl Lookout {
         let look = Look { at, aspect, detections, scene };
         let (refused, capped) = (self.watch.refused(), self.watch.capped());
         let events = self.watch.look(&look);
-        let is_changed = self.before.as_ref().is_none_or(|before| quiet::differs(before, &thumb));
+        let is_changed = self.before.as_ref().map(|before| quiet::differs(before, &thumb));
         self.before = Some(thumb);
         let left_out =
             LeftOut { refused: self.watch.refused() - refused, capped: self.watch.capped() - capped };

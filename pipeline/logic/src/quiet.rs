@@ -23,7 +23,7 @@ const LESSONS_MAX: usize = 128;
 /// Looks without a change that must be known before one is passed.
 const CALM_MIN: usize = 6;
 /// How far over the largest calm size a street still counts as calm.
-const CALM_SLACK: f32 = 1.06;
+const CALM_SLACK: f32 = 1.1;
 /// How far under the smallest size that came with a change it must lie.
 const CHANGE_MARGIN: f32 = 1.15;
 /// A street that has moved is looked at for so long after, milliseconds: what was left there must be seen to stay.
@@ -104,23 +104,23 @@ impl Quiet {
         if is_due || self.awake_until.is_some_and(|until| motion.at < until) {
             return false;
         }
-        if self.is_calm(&since) {
-            return true;
-        }
-        self.awake_until = Some(motion.at.plus_millis(AFTER_MS));
-        false
+        // Where it is not, the look shows whether anything has changed, and the street is looked at for longer.
+        self.is_calm(&since)
     }
 
-    /// A look was taken at `at`. `is_changed`: it shows something else than the look before; `is_needed`: the next
-    /// ones must be taken whatever the sizes say.
-    pub fn looked(&mut self, at: Timestamp, is_changed: bool, is_needed: bool) {
+    /// A look was taken at `at`. `is_changed`: it shows something else than the look before, `None` where there was
+    /// none to hold it against, and nothing is learnt; `is_needed`: the next ones must be taken whatever the sizes say.
+    pub fn looked(&mut self, at: Timestamp, is_changed: Option<bool>, is_needed: bool) {
         self.is_needed = is_needed;
         self.looked_at = Some(at);
-        if is_changed {
+        if is_changed == Some(true) {
             self.awake_until = Some(at.plus_millis(AFTER_MS));
         }
         // Without anything between two looks nothing is learnt.
-        let Some(Motion { mean_bytes, peak_bytes, .. }) = self.since.take() else { return };
+        let (Some(Motion { mean_bytes, peak_bytes, .. }), Some(is_changed)) = (self.since.take(), is_changed)
+        else {
+            return;
+        };
         self.lessons.retain(|lesson| (0..LESSON_MS_MAX).contains(&at.millis_since(lesson.at)));
         if self.lessons.len() == LESSONS_MAX {
             self.lessons.pop_front();
@@ -201,7 +201,7 @@ mod tests {
             let motion = Motion { at: self.at, mean_bytes: bytes, peak_bytes: 1.5 * bytes };
             let is_looked_at = !self.quiet.passes(&motion);
             if is_looked_at {
-                self.quiet.looked(self.at, is_changed, is_needed);
+                self.quiet.looked(self.at, Some(is_changed), is_needed);
                 self.looks.push(self.at.as_millis());
             }
             is_looked_at
@@ -301,6 +301,18 @@ mod tests {
         assert!(!differs(&before, &picture(3, 25, 0)), "a cloud");
         assert!(differs(&before, &picture(2, 0, -60)), "a bag of six pixels of a thumb");
         assert!(differs(&before, &picture(2, 25, 60)), "in other light");
+    }
+
+    #[test]
+    fn a_look_that_is_held_against_none_teaches_nothing() {
+        let mut street = Street::new();
+        street.calm(60);
+        // Its camera's file was edited: the look after it has none before it.
+        while street.quiet.passes(&Motion { at: street.at, mean_bytes: 1000.0, peak_bytes: 1500.0 }) {
+            street.at = street.at.plus_millis(2_000);
+        }
+        street.quiet.looked(street.at, None, false);
+        assert!(street.calm(60) < 10);
     }
 
     #[test]
