@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::figures::{self, Figures, Percentiles};
 use crate::journey::{self, Cadence};
-use crate::{meter, say};
+use crate::{meter, rival, say};
 
 /// Pictures of each clip whose tensors are run on.
 const TENSORS: usize = 8;
@@ -128,6 +128,9 @@ pub(crate) fn round(
     }
     command.args(["bench", "bare", "--model"]).arg(manifest);
     command.args(["--threads", &arguments.threads.to_string()]);
+    // As often as the rival reads them: a lap alone would be mostly its beginning.
+    let laps = rival::streams(arguments).div_ceil(clips.len());
+    command.args(["--laps", &laps.to_string()]);
     command.args(["--cadence", &arguments.cadence.to_string()]).args(&clips);
     let told = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !told.status.success() {

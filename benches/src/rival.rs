@@ -17,6 +17,11 @@ pub(crate) const ENGINES: [&str; 2] = ["ort", "openvino"];
 /// Streams that it reads at once at most: each holds decoded pictures, and its cost a look does not depend on it.
 const STREAMS_MAX: usize = 16;
 
+/// How many streams it reads.
+pub(crate) fn streams(arguments: &Arguments) -> usize {
+    arguments.cameras.clamp(1, STREAMS_MAX)
+}
+
 /// Where it is and what it runs in.
 pub(crate) struct Place {
     script: PathBuf,
@@ -56,7 +61,7 @@ impl Place {
     pub(crate) fn round(&self, arguments: &Arguments, manifest: &Path, engine: &str) -> Result<Figures> {
         let weights = models::Manifest::load(manifest)?.weights().to_owned();
         let clips = crate::street::clips(arguments)?;
-        let streams = arguments.cameras.clamp(1, STREAMS_MAX);
+        let streams = streams(arguments);
         let mut command = Command::new(&self.python);
         command.arg(&self.script).arg("--model").arg(weights);
         command.args(["--engine", engine, "--threads", &arguments.threads.to_string()]);

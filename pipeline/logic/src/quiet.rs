@@ -18,8 +18,8 @@ use calib::time::Timestamp;
 
 use crate::scene::{THUMB_WIDTH, Thumb};
 
-/// Looks that are remembered.
-const LESSONS_MAX: usize = 128;
+/// Looks that are remembered, with a change and without one.
+const LESSONS_MAX: usize = 64;
 /// Looks without a change that must be known before one is passed.
 const CALM_MIN: usize = 6;
 /// How far over the largest calm size a street still counts as calm.
@@ -48,14 +48,16 @@ struct Lesson {
     at: Timestamp,
     mean_bytes: f32,
     peak_bytes: f32,
-    is_changed: bool,
 }
 
 /// One camera's gate.
 #[derive(Debug)]
 pub struct Quiet {
     floor_ms: i64,
-    lessons: VecDeque<Lesson>,
+    /// Looks without a change.
+    calm: VecDeque<Lesson>,
+    /// Looks with one.
+    changed: Vec<Lesson>,
     /// The largest of what came since the latest look.
     since: Option<Motion>,
     looked_at: Option<Timestamp>,
@@ -72,7 +74,8 @@ impl Quiet {
     pub fn new(floor_ms: i64) -> Self {
         Self {
             floor_ms,
-            lessons: VecDeque::with_capacity(LESSONS_MAX),
+            calm: VecDeque::new(),
+            changed: Vec::new(),
             since: None,
             looked_at: None,
             last_at: None,
@@ -121,32 +124,41 @@ impl Quiet {
         else {
             return;
         };
-        self.lessons.retain(|lesson| (0..LESSON_MS_MAX).contains(&at.millis_since(lesson.at)));
-        if self.lessons.len() == LESSONS_MAX {
-            self.lessons.pop_front();
+        let is_fresh = |lesson: &Lesson| (0..LESSON_MS_MAX).contains(&at.millis_since(lesson.at));
+        self.calm.retain(is_fresh);
+        self.changed.retain(is_fresh);
+        let lesson = Lesson { at, mean_bytes, peak_bytes };
+        if !is_changed {
+            if self.calm.len() == LESSONS_MAX {
+                self.calm.pop_front();
+            }
+            self.calm.push_back(lesson);
+            return;
         }
-        self.lessons.push_back(Lesson { at, mean_bytes, peak_bytes, is_changed });
+        self.changed.push(lesson);
+        if self.changed.len() > LESSONS_MAX {
+            // The smallest ones bind: the largest may be forgotten.
+            self.changed.sort_by(|a, b| a.mean_bytes.total_cmp(&b.mean_bytes));
+            self.changed.pop();
+        }
     }
 
     /// Whether sizes are like those of calm looks and well under all that went with a change.
     fn is_calm(&self, motion: &Motion) -> bool {
-        let calm = || self.lessons.iter().filter(|lesson| !lesson.is_changed);
-        let count = calm().count();
-        if count < CALM_MIN {
+        if self.calm.len() < CALM_MIN {
             return false;
         }
         let sizes: [(f32, fn(&Lesson) -> f32); 2] = [
             (motion.mean_bytes, |lesson| lesson.mean_bytes),
             (motion.peak_bytes, |lesson| lesson.peak_bytes),
         ];
-        sizes.iter().all(|(size, of)| {
-            let most = calm().map(of).fold(0.0, f32::max);
+        let is_like_calm = |(size, of): &(f32, fn(&Lesson) -> f32)| {
+            let most = self.calm.iter().map(of).fold(0.0, f32::max);
             *size <= most * CALM_SLACK
-        }) && {
-            // One of the two telling a change apart is enough: a short one shows in the peak, a long one in the mean.
-            let changed = || self.lessons.iter().filter(|lesson| lesson.is_changed);
-            changed().all(|lesson| sizes.iter().any(|(size, of)| *size * CHANGE_MARGIN <= of(lesson)))
-        }
+        };
+        // One of the two telling a change apart is enough: a short one shows in the peak, a long one in the mean.
+        let is_under = |lesson: &Lesson| sizes.iter().any(|(size, of)| *size * CHANGE_MARGIN <= of(lesson));
+        sizes.iter().all(is_like_calm) && self.changed.iter().all(is_under)
     }
 }
 
