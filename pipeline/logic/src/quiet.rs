@@ -148,17 +148,15 @@ impl Quiet {
         if self.calm.len() < CALM_MIN {
             return false;
         }
-        let sizes: [(f32, fn(&Lesson) -> f32); 2] = [
-            (motion.mean_bytes, |lesson| lesson.mean_bytes),
-            (motion.peak_bytes, |lesson| lesson.peak_bytes),
-        ];
-        let is_like_calm = |(size, of): &(f32, fn(&Lesson) -> f32)| {
-            let most = self.calm.iter().map(of).fold(0.0, f32::max);
-            *size <= most * CALM_SLACK
-        };
+        let most = |of: fn(&Lesson) -> f32| CALM_SLACK * self.calm.iter().map(of).fold(0.0, f32::max);
+        let is_like_calm = motion.mean_bytes <= most(|lesson| lesson.mean_bytes)
+            && motion.peak_bytes <= most(|lesson| lesson.peak_bytes);
         // One of the two telling a change apart is enough: a short one shows in the peak, a long one in the mean.
-        let is_under = |lesson: &Lesson| sizes.iter().any(|(size, of)| *size * CHANGE_MARGIN <= of(lesson));
-        sizes.iter().all(is_like_calm) && self.changed.iter().all(is_under)
+        let is_under = |lesson: &Lesson| {
+            motion.mean_bytes * CHANGE_MARGIN <= lesson.mean_bytes
+                || motion.peak_bytes * CHANGE_MARGIN <= lesson.peak_bytes
+        };
+        is_like_calm && self.changed.iter().all(is_under)
     }
 }
 
