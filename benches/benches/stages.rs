@@ -1,6 +1,6 @@
 //! Each stage alone, on pictures made here: `cargo bench -p benches`. On a shared machine compare two runs of one
 //! build in turn, and believe ratios.
-#![expect(clippy::unwrap_used, missing_docs, reason = "measurements on inputs of their own")]
+#![expect(clippy::unwrap_used, reason = "measurements on inputs of their own")]
 
 use std::hint::black_box;
 use std::path::Path;
