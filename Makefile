@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke fuzz fuzz-api
+.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke fuzz fuzz-api rival
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -13,6 +13,7 @@ help:
 	@echo 'make build           the release binary: target/release/shirong'
 	@echo 'make fuzz            every reader of foreign bytes for FUZZ_SECS each (600)'
 	@echo 'make fuzz-api        the desk under schemathesis, with every role and with none (installs it)'
+	@echo 'make rival           what `shirong bench journey --beside rival` runs in: PyAV, OpenVINO, ONNX Runtime'
 	@echo 'make train-smoke     the training recipe on twenty pictures, for seconds (installs PyTorch, which is large)'
 
 setup:
@@ -76,4 +77,12 @@ train-smoke: setup runtime target/train-venv/.made
 target/train-venv/.made: models/train/requirements.txt
 	python3 -m venv target/train-venv
 	target/train-venv/bin/pip install --quiet --requirement models/train/requirements.txt
+	touch $@
+
+# What the rival of `shirong bench journey --beside rival` runs in.
+rival: target/rival-venv/.made
+
+target/rival-venv/.made: benches/rival/requirements.txt
+	python3 -m venv target/rival-venv
+	target/rival-venv/bin/pip install --quiet --requirement benches/rival/requirements.txt
 	touch $@

@@ -10,7 +10,7 @@ mod stream;
 mod zones;
 
 pub use registry::{Mask, Network, Preset, RETENTION_DAYS, RETENTION_DAYS_MIN, Registry};
-pub use stream::{Cadence, PasswordPlace, SILENT_SECS_MAX, Stream};
+pub use stream::{Cadence, PasswordPlace, QUIET_SECS_MAX, SILENT_SECS_MAX, Stream};
 pub use zones::{TILE_PX_RANGE, ZONES_MAX};
 
 use crate::check::{Effect, Problem, Section, Source, nearest};

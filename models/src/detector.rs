@@ -105,6 +105,16 @@ impl Detector {
         Ok(looks)
     }
 
+    /// Runs the model once more on what the latest call of [`Detector::detect`] left in its input, and reads
+    /// nothing: what inference costs with nothing around it. `pictures` counts from the input's first place on.
+    ///
+    /// # Errors
+    /// [`ModelError::Run`] and [`ModelError::Output`] where the model fails.
+    pub fn run_bare(&mut self, pictures: usize) -> Result<(), ModelError> {
+        let pictures = pictures.clamp(1, self.tensor.places());
+        self.model.run(pictures, &self.tensor.feeds(pictures), |_| Ok(()))
+    }
+
     /// Runs the model on what lies in the tensor and adds a look for each fit.
     fn infer(&mut self, fits: &[Fit], looks: &mut Vec<Vec<Detection>>) -> Result<(), ModelError> {
         let Self { manifest, model, decoder, tensor, candidates, strange_labels } = self;

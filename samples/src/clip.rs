@@ -50,6 +50,25 @@ impl Clip {
     }
 }
 
+/// How often a clip shows a whole picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFrames {
+    /// Key frames of one lap.
+    pub count: usize,
+    /// How long it is.
+    pub lap: Duration,
+}
+
+/// Counts a clip's key frames, as a camera would send them.
+///
+/// # Errors
+/// When the clip cannot be read.
+pub fn key_frames(path: &Path) -> Result<KeyFrames, SamplesError> {
+    gst::init()?;
+    let clip = load(path, ServedCodec::AsIs)?;
+    Ok(KeyFrames { count: clip.units.iter().filter(|unit| unit.key).count(), lap: clip.lap })
+}
+
 /// Reads a clip, encoding it anew where the wanted codec is another.
 pub(crate) fn load(path: &Path, wanted: ServedCodec) -> Result<Clip, SamplesError> {
     let refuse = |reason: &str| SamplesError::Clip { path: path.to_owned(), reason: reason.to_owned() };

@@ -7,12 +7,14 @@ mod auth;
 mod clip;
 mod make;
 mod server;
+mod street;
 
 use std::path::{Path, PathBuf};
 
-pub use clip::ServedCodec;
+pub use clip::{KeyFrames, ServedCodec, key_frames};
 pub use make::{Codec, Encoding, Picture, pattern_clip, still_clip, transcode};
 pub use server::{RtspServer, Scheme, ServedAuth, ServedCamera};
+pub use street::{Street, quiet_clip, street_clip};
 
 /// Why a sample cannot be made or served.
 #[derive(Debug, thiserror::Error)]

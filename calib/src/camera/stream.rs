@@ -8,6 +8,9 @@ use crate::check::{Effect, Section, Source};
 /// Default of `stream.silent_secs_max`.
 pub const SILENT_SECS_MAX: f64 = 10.0;
 
+/// Default of `stream.quiet_secs_max`.
+pub const QUIET_SECS_MAX: f64 = 60.0;
+
 /// Where a camera's pictures come from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
@@ -25,6 +28,8 @@ pub struct Stream {
     pub cadence: Cadence,
     /// Silence after which the stream counts as stalled, seconds.
     pub silent_secs_max: f64,
+    /// Longest that a street on which nothing moves is left alone, seconds; 0: it is looked at at every key frame.
+    pub quiet_secs_max: f64,
 }
 
 /// Where a password is kept; never the password itself.
@@ -114,6 +119,10 @@ pub(super) fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -
     let silent = section.number(source, "silent_secs_max", (1.0, 3600.0));
     let does = "Silence after which the stream counts as stalled, seconds";
     section.about(source, "silent_secs_max", SILENT_SECS_MAX, does, INGEST);
+    let quiet = section.number(source, "quiet_secs_max", (0.0, 600.0));
+    let does = "Longest that a street on which nothing moves is left undecoded, seconds, and never a quarter of a \
+                rule's dwell or while something waits to be judged; 0: every key frame is looked at";
+    section.about(source, "quiet_secs_max", QUIET_SECS_MAX, does, INGEST);
     section.finish(source);
     Some(Stream {
         url: url?,
@@ -123,6 +132,7 @@ pub(super) fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -
         password: from_env.or(from_file),
         cadence,
         silent_secs_max: silent.unwrap_or(SILENT_SECS_MAX),
+        quiet_secs_max: quiet.unwrap_or(QUIET_SECS_MAX),
     })
 }
 

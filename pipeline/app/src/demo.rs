@@ -65,6 +65,8 @@ struct CameraLine {
     findings: u64,
     /// Frames that a newer one took the place of before the detector came to them.
     overwritten: u64,
+    /// Key frames that were left undecoded since nothing had moved.
+    passed: u64,
 }
 
 /// The sample streets, being served.
@@ -129,6 +131,7 @@ fn camera_line(report: &CameraReport) -> CameraLine {
         looks: report.looks,
         findings: report.findings,
         overwritten: report.overwritten,
+        passed: report.stream.quiet_dropped,
     }
 }
 
@@ -291,8 +294,8 @@ fn tell(summary: &Summary) {
     let truth = &summary.truth;
     for camera in &summary.cameras {
         say(&format!(
-            "{:12} {:10} {:5} looks {:3} findings",
-            camera.id, camera.state, camera.looks, camera.findings
+            "{:12} {:10} {:5} looks {:5} passed {:3} findings",
+            camera.id, camera.state, camera.looks, camera.passed, camera.findings
         ));
     }
     for missed in &truth.missed {

@@ -9,14 +9,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
-use ingest::{CameraState, Frame, SourceConfig};
+use calib::camera::Camera;
+use calib::time::Timestamp;
+use ingest::{CameraState, Counters, Frame, KeyUnit, SourceConfig};
 use logic::look::CameraId;
+use logic::quiet::{Motion, Quiet};
 use logic::scene::ViewFault;
 
 use crate::arrivals::{Arrivals, CameraIndex};
 use crate::node::CameraEntry;
 use crate::sight::{LeftOut, Remembered};
 use crate::source;
+use crate::waits::Waits;
+
+/// Looks that a quiet street gets within the shortest dwell at least.
+const LOOKS_A_DWELL: i64 = 4;
 
 /// One camera's counters.
 pub(crate) struct Lane {
@@ -32,6 +39,8 @@ pub(crate) struct Lane {
     pub refused: AtomicU64,
     /// Findings not told because their rule had told as many as it may on that day.
     pub capped: AtomicU64,
+    /// Whether its street is quiet. Held by the stream at a key frame and by the detector after a look, never long.
+    quiet: Mutex<Quiet>,
     /// What is wrong with its view, as [`ViewFault::NAMES`] counts from 1; 0 where it is clear.
     fault: AtomicUsize,
 }
@@ -45,6 +54,7 @@ impl Lane {
             findings: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             capped: AtomicU64::new(0),
+            quiet: Mutex::new(Quiet::new(0)),
             fault: AtomicUsize::new(0),
         }
     }
@@ -53,6 +63,24 @@ impl Lane {
     pub(crate) fn leave_out(&self, left_out: LeftOut) {
         self.refused.fetch_add(left_out.refused, Ordering::Relaxed);
         self.capped.fetch_add(left_out.capped, Ordering::Relaxed);
+    }
+
+    /// Begins anew to learn when its street is quiet, with what its file says now.
+    fn watch_quiet(&self, entry: &CameraEntry) {
+        *lock(&self.quiet) = Quiet::new(quiet_ms_max(&entry.camera));
+    }
+
+    /// Whether a key frame may pass undecoded.
+    fn may_pass(&self, key: &KeyUnit) -> bool {
+        let motion = Motion { at: key.received, mean_bytes: key.mean_bytes, peak_bytes: key.peak_bytes };
+        lock(&self.quiet).passes(&motion)
+    }
+
+    /// A frame that arrived then was looked at: whether it showed a change (`None`: there is nothing to hold it
+    /// against), and whether the next ones are needed
+    /// whatever moves.
+    pub(crate) fn looked(&self, received: Timestamp, is_changed: Option<bool>, is_needed: bool) {
+        lock(&self.quiet).looked(received, is_changed, is_needed);
     }
 
     /// Says what is wrong with its view from now on.
@@ -65,6 +93,13 @@ impl Lane {
         let number = self.fault.load(Ordering::Relaxed).checked_sub(1)?;
         ViewFault::NAMES.get(number).map(|(name, _)| *name)
     }
+}
+
+/// Longest that a camera's street may be left alone, milliseconds: what stands for a rule's dwell must be seen in
+/// several looks of it.
+fn quiet_ms_max(camera: &Camera) -> i64 {
+    let own = (camera.stream.quiet_secs_max * 1e3) as i64;
+    camera.rules.iter().map(|rule| rule.dwell_ms / LOOKS_A_DWELL).fold(own, i64::min)
 }
 
 /// Where a camera stands.
@@ -87,6 +122,8 @@ pub(crate) struct CameraReport {
     pub fault: Option<&'static str>,
     /// Frames that a newer one took the place of before the detector came to them.
     pub overwritten: u64,
+    /// What its stream has counted.
+    pub stream: Counters,
 }
 
 /// What the detect thread has to know of a camera before its next frame. Of several only the latest counts.
@@ -114,6 +151,10 @@ pub(crate) struct Fleet {
     streams: Mutex<Vec<Option<Stream>>>,
     news: Mutex<BTreeMap<CameraIndex, News>>,
     arrivals: Arrivals<Frame>,
+    /// From a frame's arrival to what the rules say of it.
+    decisions: Waits,
+    /// From the arrival of a confirming frame to its case on disk.
+    cases: Waits,
 }
 
 impl Fleet {
@@ -124,12 +165,24 @@ impl Fleet {
             streams: Mutex::default(),
             news: Mutex::default(),
             arrivals: Arrivals::new(),
+            decisions: Waits::new(),
+            cases: Waits::new(),
         })
     }
 
     /// Frames on their way to the detector.
     pub(crate) fn arrivals(&self) -> &Arrivals<Frame> {
         &self.arrivals
+    }
+
+    /// How long frames of all cameras waited for a decision.
+    pub(crate) fn decisions(&self) -> &Waits {
+        &self.decisions
+    }
+
+    /// How long confirming frames waited until their case was on disk.
+    pub(crate) fn cases(&self) -> &Waits {
+        &self.cases
     }
 
     /// The counters of a place.
@@ -167,6 +220,7 @@ impl Fleet {
     ) -> Result<()> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
+        self.lane(camera).watch_quiet(&entry);
         self.tell(camera, News::Joined(Arc::clone(&entry), Box::new(remembered)));
         let stream = self.start(camera, config, entry)?;
         lock(&self.streams)[camera] = Some(stream);
@@ -184,9 +238,11 @@ impl Fleet {
         let mut streams = lock(&self.streams);
         if let Some(stream) = &mut streams[camera]
             && stream.config == config
+            && is_gated(&stream.entry) == is_gated(&entry)
         {
             stream.entry = Arc::clone(&entry);
             drop(streams);
+            self.lane(camera).watch_quiet(&entry);
             self.tell(camera, News::Changed(entry));
             return Ok(false);
         }
@@ -196,6 +252,7 @@ impl Fleet {
             camera.stop();
             (config, entry)
         });
+        self.lane(camera).watch_quiet(&entry);
         // After the stop: what the old stream sent is judged by the old file.
         self.tell(camera, News::Changed(Arc::clone(&entry)));
         let stream = self.start(camera, config, entry).or_else(|error| {
@@ -223,9 +280,11 @@ impl Fleet {
         let streams = lock(&self.streams);
         let seated = lanes.iter().zip(streams.iter()).enumerate();
         let report = |(index, (lane, stream)): (usize, (&Arc<Lane>, &Option<Stream>))| {
+            let stream = stream.as_ref()?;
             Some(CameraReport {
                 id: lane.id.clone(),
-                state: stream.as_ref()?.camera.state(),
+                state: stream.camera.state(),
+                stream: stream.camera.counters(),
                 looks: lane.looks.load(Ordering::Relaxed),
                 unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
@@ -278,11 +337,21 @@ impl Fleet {
     ) -> Result<Stream> {
         let to = Arc::clone(self);
         let id = config.camera.clone();
+        let put = move |frame| to.arrivals.put(camera, frame);
         // Each change of a stream's state is logged where it arises.
-        let started =
-            ingest::Camera::start(config.clone(), move |frame| to.arrivals.put(camera, frame), |_| {});
+        let started = if is_gated(&entry) {
+            let lane = self.lane(camera);
+            ingest::Camera::start_gated(config.clone(), put, |_| {}, move |key| lane.may_pass(key))
+        } else {
+            ingest::Camera::start(config.clone(), put, |_| {})
+        };
         Ok(Stream { camera: started.with_context(|| format!("camera {id}"))?, entry, config })
     }
+}
+
+/// Whether a quiet street of its may be left undecoded at all.
+fn is_gated(entry: &CameraEntry) -> bool {
+    entry.camera.stream.quiet_secs_max > 0.0
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -74,7 +74,7 @@ async fn readyz(State(told): State<Told>) -> impl IntoResponse {
                 "view": camera.fault?,
             }))).collect::<Vec<_>>(),
         },
-        "model": { "name": model.model.name, "sha256": model.model.sha256, "refused": model.refused },
+        "model": { "name": model.model.name, "sha256": model.model.sha256, "provider": model.provider.to_string(), "refused": model.refused },
         "configuration": {
             "refused": applied.refused.iter().map(problem).collect::<Vec<_>>(),
             "doubts": applied.doubts.iter().map(problem).collect::<Vec<_>>(),
@@ -121,10 +121,27 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
             cameras.iter().map(|camera| (camera.id.as_str(), of(camera))),
         );
     }
+    units_dropped(&mut text, &cameras);
+    told.fleet.decisions().write(
+        &mut text,
+        "shirong_decision_seconds",
+        "From a frame's arrival to what the rules say of it.",
+    );
+    told.fleet.cases().write(
+        &mut text,
+        "shirong_case_seconds",
+        "From the arrival of a confirming frame to its case on disk.",
+    );
     let live =
         cameras.iter().map(|camera| (camera.id.as_str(), u64::from(camera.state == CameraState::Live)));
     family(&mut text, "shirong_camera_live", "1 while a camera's stream is live.", "gauge", live);
     view_faults(&mut text, &cameras);
+    let _ = writeln!(
+        text,
+        "# HELP shirong_model_info The model that looks and where it runs.\n# TYPE shirong_model_info gauge\n\
+         shirong_model_info{{sha256=\"{}\",provider=\"{}\"}} 1",
+        model.model.sha256, model.provider
+    );
     let files: std::collections::BTreeSet<&str> = applied.refused.iter().map(|p| p.file.as_str()).collect();
     let alone = [
         (
@@ -147,6 +164,32 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// Why a picture was not decoded, or decoded and not looked at.
+type Reason = (&'static str, fn(&ingest::Counters) -> u64);
+
+const REASONS: [Reason; 6] = [
+    ("delta", |stream| stream.delta_dropped),
+    ("late", |stream| stream.late_dropped),
+    ("damaged", |stream| stream.damaged_dropped),
+    ("cadence", |stream| stream.cadence_dropped),
+    ("quiet", |stream| stream.quiet_dropped),
+    ("undecodable", |stream| stream.decode_errors),
+];
+
+/// One line a camera and reason.
+fn units_dropped(text: &mut String, cameras: &[CameraReport]) {
+    let name = "shirong_units_dropped_total";
+    let help =
+        "Compressed pictures that were not looked at, by reason; most are what the cadence does not ask for.";
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
+    for camera in cameras {
+        for (reason, of) in REASONS {
+            let (id, count) = (camera.id.as_str(), of(&camera.stream));
+            let _ = writeln!(text, "{name}{{camera=\"{id}\",reason=\"{reason}\"}} {count}");
+        }
+    }
 }
 
 /// One line a camera and fault: a fault that is over must read 0, not be gone.
@@ -192,14 +235,18 @@ mod tests {
             capped: 4,
             fault: None,
             overwritten: 5,
+            stream: ingest::Counters { damaged_dropped: 6, ..ingest::Counters::default() },
         };
         let mut text = String::new();
         for (name, help, of) in COUNTERS {
             family(&mut text, name, help, "counter", std::iter::once(("a", of(&camera))));
         }
-        for line in
-            ["shirong_spots_refused_total{camera=\"a\"} 3", "shirong_findings_capped_total{camera=\"a\"} 4"]
-        {
+        units_dropped(&mut text, &[camera]);
+        for line in [
+            "shirong_spots_refused_total{camera=\"a\"} 3",
+            "shirong_findings_capped_total{camera=\"a\"} 4",
+            "shirong_units_dropped_total{camera=\"a\",reason=\"damaged\"} 6",
+        ] {
             assert!(text.lines().any(|told| told == line), "{text}");
         }
     }

@@ -35,6 +35,7 @@ mod source;
 mod stamps;
 mod swap;
 mod truth;
+mod waits;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -89,6 +90,9 @@ enum Command {
     Sim(sim::Arguments),
     /// The models that this node can use.
     Models(models_check::Arguments),
+    /// What looks cost on this machine, beside the bare limit and a fair rival.
+    #[command(subcommand)]
+    Bench(benches::Command),
 }
 
 impl Command {
@@ -130,6 +134,7 @@ fn main() -> ExitCode {
         Command::Eval(eval) => eval::run(eval, onnxruntime),
         Command::Sim(sim) => sim::run(sim),
         Command::Models(models) => models_check::run(models, onnxruntime),
+        Command::Bench(bench) => benches::run(bench, onnxruntime),
     };
     match done {
         Ok(code) => code,

@@ -118,7 +118,7 @@ impl Service {
         let (watcher, detector) = Watcher::open(runtime, &node.manifest, node.model_threads)?;
         let platform = platform::Platform::start(&node)?;
         let reporter = platform.reporter();
-        tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), "starting");
+        tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), provider = %detector.provider(), "starting");
         if let Some(second) = &second {
             tracing::info!(model = second.name(), sha256 = second.sha256(), "judges what the model sees");
         }
@@ -419,12 +419,14 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
-        let Looked { look, events, turned, left_out } =
+        let Looked { look, events, turned, left_out, is_changed } =
             seat.lookout.look(frame.at, view, detections, self.eyes.sure());
         if let Some(fault) = turned {
             seat.turn(fault);
         }
         seat.lane.leave_out(left_out);
+        self.fleet.decisions().end(frame.received);
+        seat.lane.looked(frame.received, is_changed, seat.lookout.needs_looks());
         let empty = before && seat.lookout.watch().is_empty();
         let decided =
             events.iter().any(|e| matches!(e, Event::Confirmed(_) | Event::Seen(_) | Event::Gone(_)));
@@ -516,8 +518,14 @@ impl Keeper {
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %id, %fault, "goes on without its pictures");
             }
-            if !self.commit(id, &prepared) && !matches!(task.what, What::Scene(_)) {
+            let is_committed = self.commit(id, &prepared);
+            if !is_committed && !matches!(task.what, What::Scene(_)) {
                 behind.insert(task.camera);
+            }
+            if let (true, What::Event(Event::Confirmed(_)), Some((frame, _))) =
+                (is_committed, &task.what, &task.shot)
+            {
+                self.fleet.cases().end(frame.received);
             }
         }
     }

@@ -10,6 +10,7 @@ use calib::space::ImageBox;
 use calib::time::Timestamp;
 use logic::finding::{Event, Sight};
 use logic::look::{Detection, Look};
+use logic::quiet;
 use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
 use logic::watch::{Watch, WatchState};
 
@@ -35,6 +36,8 @@ pub(crate) struct Lookout {
     fault: Option<ViewFault>,
     /// The view of the latest look.
     preset: Option<usize>,
+    /// What the latest look showed.
+    before: Option<Thumb>,
     /// Boxes of the spots, kept between looks for its allocation.
     held: Vec<ImageBox>,
 }
@@ -49,6 +52,8 @@ pub(crate) struct Looked {
     pub turned: Option<Option<ViewFault>>,
     /// What the rules had no room for.
     pub left_out: LeftOut,
+    /// Whether it shows something else than the look before; `None` where there was none.
+    pub is_changed: Option<bool>,
 }
 
 /// What one look left out. The watch's own counts begin anew with each edit of its camera's file.
@@ -69,7 +74,7 @@ impl Lookout {
         let mut scene = SceneWatch::resume(Arc::clone(camera), scene.unwrap_or_default());
         let is_home_new = reference::give(&mut scene, entry);
         let watch = Watch::resume(Arc::clone(camera), watch);
-        Self { scene, watch, is_home_new, fault: None, preset: None, held: Vec::new() }
+        Self { scene, watch, is_home_new, fault: None, preset: None, before: None, held: Vec::new() }
     }
 
     /// Whether a change of its file says that its view is as it should be: whoever edits the file of a camera
@@ -107,9 +112,17 @@ impl Lookout {
         let look = Look { at, aspect, detections, scene };
         let (refused, capped) = (self.watch.refused(), self.watch.capped());
         let events = self.watch.look(&look);
+        let is_changed = self.before.as_ref().map(|before| quiet::differs(before, &thumb));
+        self.before = Some(thumb);
         let left_out =
             LeftOut { refused: self.watch.refused() - refused, capped: self.watch.capped() - capped };
-        Looked { look, events, turned, left_out }
+        Looked { look, events, turned, left_out, is_changed }
+    }
+
+    /// Whether its next looks are needed however quiet the street is: something waits to be judged, or its view
+    /// cannot be.
+    pub(crate) fn needs_looks(&self) -> bool {
+        self.fault.is_some() || self.spots().any(|(_, is_told)| !is_told)
     }
 
     /// Every spot of the view as it stands, and whether its finding was told.

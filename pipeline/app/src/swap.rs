@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calib::class::Class;
 use logic::case::ModelRef;
-use models::{Detector, Manifest, ModelError, Problem, Runtime};
+use models::{Detector, Manifest, ModelError, Problem, Provider, Runtime};
 
 use crate::eyes::model_ref;
 use crate::stamps::{self, Polled, Stamps};
@@ -31,6 +31,8 @@ struct Inner {
 pub(crate) struct ModelReport {
     /// The model that looks.
     pub model: ModelRef,
+    /// Where it runs: the first of its manifest's wishes that is there.
+    pub provider: Provider,
     /// How often it was exchanged since the start.
     pub swaps: u64,
     /// Why the files that should take its place were refused; `None` where nothing is wrong with them.
@@ -40,7 +42,8 @@ pub(crate) struct ModelReport {
 impl Swap {
     /// Begins with a detector.
     pub(crate) fn new(detector: &Detector) -> Self {
-        let report = ModelReport { model: model_ref(detector), swaps: 0, refused: None };
+        let model = model_ref(detector);
+        let report = ModelReport { model, provider: detector.provider(), swaps: 0, refused: None };
         Self { inner: Mutex::new(Inner { report, waiting: None }) }
     }
 
@@ -49,11 +52,13 @@ impl Swap {
         let mut inner = self.lock();
         let detector = inner.waiting.take()?;
         let before = std::mem::replace(&mut inner.report.model, model_ref(&detector));
+        inner.report.provider = detector.provider();
         inner.report.swaps += 1;
         drop(inner);
         tracing::info!(
             model = detector.name(),
             sha256 = detector.sha256(),
+            provider = %detector.provider(),
             before = before.name,
             before_sha256 = before.sha256,
             "the model was exchanged"

@@ -59,7 +59,10 @@ fn another_model_is_left_for_the_detect_thread_once_its_files_rest() {
     let detector = swap.take().unwrap();
     assert_eq!((detector.name(), detector.sha256()), ("city-nano-b", sha256.as_str()));
     let model = ModelRef { name: "city-nano-b".into(), sha256 };
-    assert_eq!(swap.report(), ModelReport { model, swaps: 1, refused: None });
+    assert_eq!(
+        swap.report(),
+        ModelReport { model, provider: models::Provider::Cpu, swaps: 1, refused: None }
+    );
     poll_until_rest(&mut watcher);
     assert!(swap.take().is_none(), "once is enough");
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::now_unix_ns;
 use crate::frame::Frame;
+use crate::gate::{KeyUnit, MayPass};
 use crate::knock::{knock, sharpen};
 use crate::state::{Tally, count};
 use crate::stream::{Event, Happening, Shared, Stream};
@@ -57,6 +58,30 @@ impl Camera {
         on_frame: impl Fn(Frame) + Send + Sync + 'static,
         on_state: impl Fn(&CameraState) + Send + Sync + 'static,
     ) -> Result<Self, IngestError> {
+        Self::begin(config, Box::new(on_frame), Box::new(on_state), None)
+    }
+
+    /// As [`Camera::start`]. `may_pass` is asked at every key frame that would be decoded where only these are, but
+    /// the first of a connection: `true`, and it is passed over undecoded and counted. It runs on GStreamer's
+    /// streaming thread of this camera and must not block.
+    ///
+    /// # Errors
+    /// As [`Camera::start`].
+    pub fn start_gated(
+        config: SourceConfig,
+        on_frame: impl Fn(Frame) + Send + Sync + 'static,
+        on_state: impl Fn(&CameraState) + Send + Sync + 'static,
+        may_pass: impl Fn(&KeyUnit) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, IngestError> {
+        Self::begin(config, Box::new(on_frame), Box::new(on_state), Some(Box::new(may_pass)))
+    }
+
+    fn begin(
+        config: SourceConfig,
+        on_frame: Box<dyn Fn(Frame) + Send + Sync>,
+        on_state: Box<dyn Fn(&CameraState) + Send + Sync>,
+        may_pass: Option<MayPass>,
+    ) -> Result<Self, IngestError> {
         crate::init()?;
         let config = config.checked()?;
         let (events, inbox) = sync_channel(EVENTS_MAX);
@@ -70,15 +95,16 @@ impl Camera {
             tally: Arc::clone(&tally),
             seq: AtomicU64::new(0),
             at_last_ms: AtomicI64::new(i64::MIN / 2),
-            on_frame: Box::new(on_frame),
+            on_frame,
             on_unit: Box::new(|_| {}),
+            may_pass,
             started_unix_ns: now_unix_ns(),
         });
         let mut supervisor = Supervisor {
             config,
             shared,
             state: Arc::clone(&state),
-            on_state: Box::new(on_state),
+            on_state,
             stopping: Arc::clone(&stopping),
             events: events.clone(),
             inbox,

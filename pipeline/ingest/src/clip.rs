@@ -87,6 +87,7 @@ impl Clip {
                 }
             }),
             on_unit: Box::new(|_| {}),
+            may_pass: None,
             started_unix_ns: start.as_millis().saturating_mul(1_000_000),
         });
         let stream = Stream::open(&config, &shared, 1, Duration::ZERO, wake);

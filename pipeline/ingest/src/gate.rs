@@ -4,17 +4,21 @@
 //! followed by a still-frame event where only key frames are decoded: the decoder drains on it and hands the
 //! picture out at once. Without it a stream with B-frames keeps every key frame back until the next two
 //! arrive (measured at one key frame a second: 2.1 s from receipt to callback; with it 0.12 s, all of it the
-//! encoder's own reordering of three frames). Never: a copy of a unit.
+//! encoder's own reordering of three frames). Before each key frame whoever looks is told how large the delta units
+//! since the one before were, and may let it pass undecoded. Never: a copy of a unit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use calib::time::Timestamp;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_video as gst_video;
 
 use crate::Cadence;
+use crate::clock::{millis, now_unix_ns};
 use crate::damage::Damage;
 use crate::state::{Tally, count};
 
@@ -30,6 +34,48 @@ pub(crate) struct Unit {
     pub(crate) bytes: usize,
 }
 
+/// A key frame that has arrived, and the delta units that came since the one before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KeyUnit {
+    /// When it arrived, by our own clock.
+    pub received: Timestamp,
+    /// How many delta units came before it; at least one.
+    pub deltas: u32,
+    /// Their mean size, bytes.
+    pub mean_bytes: f32,
+    /// The largest of them, bytes.
+    pub peak_bytes: f32,
+}
+
+/// Whether a key frame may pass undecoded. Runs on GStreamer's streaming thread: it must not block.
+pub(crate) type MayPass = Box<dyn Fn(&KeyUnit) -> bool + Send + Sync>;
+
+/// Sizes of delta units since the latest key frame.
+#[derive(Debug, Default)]
+struct Deltas {
+    count: u32,
+    bytes: u64,
+    peak: usize,
+}
+
+impl Deltas {
+    fn add(&mut self, bytes: usize) {
+        self.count += 1;
+        self.bytes += bytes as u64;
+        self.peak = self.peak.max(bytes);
+    }
+
+    /// What they were, as a key frame ends them now.
+    fn key_unit(&self) -> KeyUnit {
+        KeyUnit {
+            received: millis(now_unix_ns()),
+            deltas: self.count,
+            mean_bytes: self.bytes as f32 / self.count.max(1) as f32,
+            peak_bytes: self.peak as f32,
+        }
+    }
+}
+
 /// What the gate remembers between units of one connection.
 pub(crate) struct Gate {
     cadence: Cadence,
@@ -40,11 +86,20 @@ pub(crate) struct Gate {
     closed: AtomicBool,
     /// A key frame went in and no picture has come out yet.
     pending: AtomicBool,
+    deltas: Mutex<Deltas>,
 }
 
 impl Gate {
     pub(crate) fn new(cadence: Cadence, live: bool, tally: Arc<Tally>, damage: Arc<Damage>) -> Self {
-        Self { cadence, live, tally, damage, closed: AtomicBool::new(true), pending: AtomicBool::new(false) }
+        Self {
+            cadence,
+            live,
+            tally,
+            damage,
+            closed: AtomicBool::new(true),
+            pending: AtomicBool::new(false),
+            deltas: Mutex::default(),
+        }
     }
 
     /// A picture has come out of the decoder.
@@ -58,6 +113,7 @@ impl Gate {
         self: &Arc<Self>,
         pad: &gst::Pad,
         on_unit: impl Fn(&gst::Pad, Unit) + Send + Sync + 'static,
+        may_pass: impl Fn(&gst::Pad, &gst::BufferRef, &dyn Fn() -> KeyUnit) -> bool + Send + Sync + 'static,
     ) {
         let gate = Arc::clone(self);
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
@@ -65,7 +121,12 @@ impl Gate {
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             count(&gate.tally.units_in);
             on_unit(pad, Unit { pts: buffer.pts(), duration: buffer.duration(), key, bytes: buffer.size() });
+            let deltas = gate.ends_deltas(buffer.size(), key);
             if !gate.opens(pad, buffer, key) {
+                return gst::PadProbeReturn::Drop;
+            }
+            if deltas.is_some_and(|deltas| may_pass(pad, buffer, &|| deltas.key_unit())) {
+                count(&gate.tally.quiet_dropped);
                 return gst::PadProbeReturn::Drop;
             }
             if gate.cadence != Cadence::Keyframes {
@@ -83,6 +144,21 @@ impl Gate {
             }
             gst::PadProbeReturn::Handled
         });
+    }
+
+    /// What came before a key frame, where only these are decoded: elsewhere none may be passed, since what follows
+    /// refers to it.
+    fn ends_deltas(&self, bytes: usize, key: bool) -> Option<Deltas> {
+        if self.cadence != Cadence::Keyframes {
+            return None;
+        }
+        let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
+        if key {
+            Some(std::mem::take(&mut *deltas)).filter(|deltas| deltas.count > 0)
+        } else {
+            deltas.add(bytes);
+            None
+        }
     }
 
     /// Whether this unit goes to the decoder; counts it when not.

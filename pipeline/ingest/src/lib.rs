@@ -13,6 +13,7 @@
 //!    └─ events: alive, error, end ◄───────────────────────────────────────────────────────┘
 //! ```
 
+mod bare;
 mod beat;
 mod camera;
 mod clip;
@@ -29,11 +30,13 @@ mod refusal;
 mod state;
 mod stream;
 
+pub use bare::decode_into_nothing;
 pub use camera::Camera;
 pub use clip::{Clip, ClipError};
 pub use config::{Cadence, Credentials, Secret, SourceConfig, SourceLocation, Transport};
 pub use film::{Film, FilmError};
 pub use frame::{Frame, Stamp};
+pub use gate::KeyUnit;
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;
 pub use state::{CameraState, Counters};

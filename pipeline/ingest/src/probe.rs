@@ -102,6 +102,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
             let seen = Arc::clone(&seen);
             move |frame| lock(&seen).snapshot = Some(frame)
         }),
+        may_pass: None,
         on_unit: Box::new({
             let (seen, wake) = (Arc::clone(&seen), wake.clone());
             move |unit| {

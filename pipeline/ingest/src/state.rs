@@ -47,6 +47,8 @@ pub struct Counters {
     pub damaged_dropped: u64,
     /// Decoded frames that the cadence did not ask for.
     pub cadence_dropped: u64,
+    /// Key frames that were passed over undecoded since nothing had moved.
+    pub quiet_dropped: u64,
     /// Units that gave no picture, and errors that the decoder told of.
     pub decode_errors: u64,
     /// Times that a connection was lost or refused and made anew.
@@ -66,6 +68,7 @@ pub(crate) struct Tally {
     pub(crate) late_dropped: AtomicU64,
     pub(crate) damaged_dropped: AtomicU64,
     pub(crate) cadence_dropped: AtomicU64,
+    pub(crate) quiet_dropped: AtomicU64,
     pub(crate) decode_errors: AtomicU64,
     pub(crate) reconnects: AtomicU64,
     pub(crate) bytes: AtomicU64,
@@ -92,6 +95,7 @@ impl Tally {
             late_dropped: get(&self.late_dropped),
             damaged_dropped: get(&self.damaged_dropped),
             cadence_dropped: get(&self.cadence_dropped),
+            quiet_dropped: get(&self.quiet_dropped),
             decode_errors: get(&self.decode_errors),
             reconnects: get(&self.reconnects),
             bytes: get(&self.bytes),

@@ -19,7 +19,7 @@ use crate::clock::{WallClock, millis, now_unix_ns};
 use crate::damage::Damage;
 use crate::decode::{self, Codec};
 use crate::frame::{Frame, Stamp};
-use crate::gate::{Gate, Unit};
+use crate::gate::{Gate, MayPass, Unit};
 use crate::refusal::classify;
 use crate::state::{Tally, count};
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation, Transport};
@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     pub(crate) at_last_ms: AtomicI64,
     pub(crate) on_frame: Box<dyn Fn(Frame) + Send + Sync>,
     pub(crate) on_unit: Box<dyn Fn(Unit) + Send + Sync>,
+    /// `None`: every key frame is decoded.
+    pub(crate) may_pass: Option<MayPass>,
     /// When the handle was started: time zero of files.
     pub(crate) started_unix_ns: i64,
 }
@@ -441,7 +443,8 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
     gst::Element::link_many(elements)?;
     let guarded = door.static_pad("src").ok_or_else(|| gst::glib::bool_error!("filter without source"))?;
     let (facts, shared, live) = (Arc::clone(&parts.facts), Arc::clone(&parts.shared), parts.live);
-    parts.gate.guard(&guarded, move |pad, unit| {
+    let asked = Arc::clone(&parts.shared);
+    let on_unit = move |pad: &gst::Pad, unit: Unit| {
         facts.touch();
         facts.lengthen(unit);
         if !live {
@@ -451,6 +454,18 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
             *facts.caps.lock().unwrap_or_else(PoisonError::into_inner) = pad.current_caps();
         }
         (shared.on_unit)(unit);
+    };
+    let (facts, is_paced) = (Arc::clone(&parts.facts), parts.realtime);
+    parts.gate.guard(&guarded, on_unit, move |pad, buffer, key| {
+        let Some(may_pass) = &asked.may_pass else { return false };
+        // The first frame of a connection says that the stream is live.
+        if facts.frames.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        if is_paced {
+            hold(pad, buffer);
+        }
+        may_pass(&key())
     });
     for element in elements.iter().rev() {
         element.sync_state_with_parent()?;
@@ -458,6 +473,25 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
     let into = door.static_pad("sink").ok_or_else(|| gst::glib::bool_error!("filter without sink"))?;
     from.link(&into).map_err(|e| gst::glib::bool_error!("{e}"))?;
     Ok(())
+}
+
+/// Waits until a unit of a file is due: what is passed over undecoded does not come to the sink, which keeps the time.
+/// Ends early where the pipeline does.
+fn hold(pad: &gst::Pad, buffer: &gst::BufferRef) {
+    /// A stop waits so long for it.
+    const SLICE: Duration = Duration::from_millis(50);
+    let segment = pad.sticky_event::<gst::event::Segment>(0);
+    let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
+    let due = buffer.pts().and_then(|pts| segment.map_or(Some(pts), |segment| segment.to_running_time(pts)));
+    while let (Some(due), Some(now)) =
+        (due, pad.parent_element().and_then(|door| door.current_running_time()))
+    {
+        let left = due.saturating_sub(now);
+        if left.is_zero() || pad.pad_flags().contains(gst::PadFlags::FLUSHING) {
+            return;
+        }
+        std::thread::sleep(Duration::from(left).min(SLICE));
+    }
 }
 
 /// The end of the pipeline: the decoder's own I420 or NV12, handed on in the streaming thread.

@@ -13,6 +13,7 @@ mod memory;
 mod pairs;
 pub mod place;
 mod plan;
+pub mod quiet;
 mod recent;
 pub mod scene;
 mod spot;

@@ -9,7 +9,9 @@
 
 use std::fmt::Write;
 
-use calib::camera::{GridFiles, PasswordPlace, SILENT_SECS_MAX, STANDARD_REF, UTC_OFFSET_MINUTES};
+use calib::camera::{
+    GridFiles, PasswordPlace, QUIET_SECS_MAX, SILENT_SECS_MAX, STANDARD_REF, UTC_OFFSET_MINUTES,
+};
 use calib::homography::LENS_POINTS_MIN;
 use calib::matter::Catalogue;
 use calib::rule::{self, RuleKind};
@@ -172,7 +174,9 @@ fn stream(sketch: &Sketch<'_>) -> String {
          # Key frames are looked at and nothing else is decoded. Instead, so many frames a second, which costs\n\
          # the decoding of all:\n#fps = 2\n\
          # A smaller stream for walls of pictures: sub_url.\n\
-         # Seconds of silence after which the stream counts as stalled.\n#silent_secs_max = {SILENT_SECS_MAX}\n"
+         # Seconds of silence after which the stream counts as stalled.\n#silent_secs_max = {SILENT_SECS_MAX}\n\
+         # Longest that a street on which nothing moves is left alone, seconds; 0: every key frame is looked at.\n\
+         #quiet_secs_max = {QUIET_SECS_MAX}\n"
     );
     // A clip has neither.
     if sketch.url.contains("://") {

@@ -34,7 +34,7 @@ impl Told {
 
     fn camera(&self, id: &str, port: u16, path: &str, dwell_secs: &str) {
         let text = format!(
-            "name = '{id}'\n[stream]\nurl = 'rtsp://127.0.0.1:{port}/{path}'\n\
+            "name = '{id}'\n[stream]\nurl = 'rtsp://127.0.0.1:{port}/{path}'\nquiet_secs_max = 0\n\
              [[zone]]\nid = 'all'\nkind = 'footway'\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
              [[rule]]\nkind = 'litter'\nzones = ['all']\ndwell_secs = {dwell_secs}\n"
         );

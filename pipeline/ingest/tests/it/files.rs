@@ -1,11 +1,13 @@
 //! Recordings as cameras.
 
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
 
-use ingest::{Cadence, CameraState, Refusal, SourceLocation, Stamp};
+use ingest::{Cadence, Camera, CameraState, Refusal, SourceLocation, Stamp};
 use samples::{Codec, Encoding, Picture, still_clip, transcode};
 
-use crate::support::{Clips, FPS, KEY_EVERY, config, watch};
+use crate::support::{Clips, DEADLINE, FPS, KEY_EVERY, config, watch};
 
 fn file(path: std::path::PathBuf, realtime: bool, looped: bool) -> SourceLocation {
     SourceLocation::File { path, realtime, looped }
@@ -47,6 +49,39 @@ fn a_realtime_file_keeps_its_speed() {
     let (first, last) = (&taken[0], &taken[3]);
     let (played, passed) = (last.0.pts - first.0.pts, last.1 - first.1);
     assert!(passed + Duration::from_millis(200) > played, "{played:?} played in {passed:?}");
+}
+
+#[test]
+fn a_quiet_street_passes_undecoded_in_its_own_time_and_its_first_picture_never() {
+    let clips = Clips::new();
+    let clip = clips.of("ball", Codec::H264, 2.0);
+    let (tell, told) = sync_channel(64);
+    let (frame_out, frames) = sync_channel(64);
+    let (state_out, states) = sync_channel(64);
+    let asked = AtomicU32::new(0);
+    let camera = Camera::start_gated(
+        config(file(clip, true, false), Cadence::Keyframes),
+        move |frame| drop(frame_out.try_send(frame)),
+        move |state| drop(state_out.try_send(state.clone())),
+        move |key| {
+            let _ = tell.try_send((*key, Instant::now()));
+            // Of five key frames the first is not asked for and the third is looked at.
+            asked.fetch_add(1, Ordering::SeqCst) != 1
+        },
+    )
+    .unwrap();
+    while states.recv_timeout(DEADLINE).unwrap() != CameraState::Ended {}
+    let at: Vec<u128> = frames.try_iter().map(|frame| frame.pts.as_millis()).collect();
+    assert_eq!(at, [0, 800]);
+    assert_eq!(camera.counters().quiet_dropped, 3);
+    let asked: Vec<_> = told.try_iter().collect();
+    assert_eq!(asked.len(), 4);
+    for (key, _) in &asked {
+        assert_eq!(key.deltas, KEY_EVERY - 1);
+        assert!(key.mean_bytes > 0.0 && key.peak_bytes >= key.mean_bytes, "{key:?}");
+    }
+    let took = asked[3].1 - asked[0].1;
+    assert!(took >= Duration::from_millis(1000), "1.2 s of the street in {took:?}");
 }
 
 #[test]

@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""The fair rival: what a capable engineer puts together in an afternoon from the
+libraries that people like — PyAV, ONNX Runtime or OpenVINO, trackers, supervision.
+
+It does the same work as one camera set of ours: read N streams (files or RTSP),
+decode key frames only (or every frame with --all), letterbox, detect with a YOLOX
+model, track, test a zone, and report what stayed in the zone for the dwell.
+It prints one JSON line: looks, findings, wall and CPU seconds without its start, waits, memory, threads.
+
+    python rival.py --model city.onnx --engine openvino --streams 8 clip.mp4 [clip2.mp4 …]
+
+Streams are read in turn on worker threads; a file is read as fast as it decodes.
+"""
+import argparse
+import json
+import queue
+import resource
+import statistics
+import threading
+import time
+
+import av
+import cv2
+import numpy as np
+import supervision as sv
+from trackers import ByteTrackTracker
+
+
+def letterbox(image, size):
+    height, width = image.shape[:2]
+    scale = min(size / height, size / width)
+    canvas = np.full((size, size, 3), 114, np.uint8)
+    resized = cv2.resize(image, (round(width * scale), round(height * scale)))
+    canvas[: resized.shape[0], : resized.shape[1]] = resized
+    return canvas, scale
+
+
+class Yolox:
+    """YOLOX raw-grid decoder; input [1,3,S,S] BGR 0..255, output [1,N,5+C]."""
+
+    def __init__(self, path, engine, threads):
+        if engine == "ort":
+            import onnxruntime as ort
+
+            options = ort.SessionOptions()
+            options.intra_op_num_threads = threads
+            self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            entry = self.session.get_inputs()[0]
+            self.size, self.name = entry.shape[2], entry.name
+            self.infer = lambda x: self.session.run(None, {self.name: x})[0]
+        else:
+            import openvino as ov
+
+            core = ov.Core()
+            model = core.read_model(path)
+            self.size = int(model.inputs[0].partial_shape[2].get_length())
+            if model.inputs[0].partial_shape.is_dynamic:
+                model.reshape([1, 3, self.size, self.size])
+            compiled = core.compile_model(
+                model, "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+            )
+            request = compiled.create_infer_request()
+            self.infer = lambda x: request.infer([x])[compiled.output(0)]
+        grid, stride = [], []
+        for step in (8, 16, 32):
+            n = self.size // step
+            y, x = np.mgrid[:n, :n]
+            grid.append(np.stack([x, y], -1).reshape(-1, 2))
+            stride.append(np.full((n * n, 1), step))
+        self.grid, self.stride = np.concatenate(grid), np.concatenate(stride)
+
+    def __call__(self, image, score_min=0.4, iou_max=0.5):
+        tensor, scale = letterbox(image, self.size)
+        raw = self.infer(np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], np.float32))[0]
+        scores = raw[:, 4:5] * raw[:, 5:]
+        label, score = scores.argmax(1), scores.max(1)
+        keep = score > score_min
+        centre = (raw[keep, :2] + self.grid[keep]) * self.stride[keep]
+        size = np.exp(raw[keep, 2:4]) * self.stride[keep]
+        boxes = np.concatenate([centre - size / 2, centre + size / 2], 1) / scale
+        found = sv.Detections(
+            xyxy=boxes.astype(np.float32), confidence=score[keep].astype(np.float32), class_id=label[keep]
+        )
+        return found.with_nms(iou_max)
+
+
+def read(path, every_frame, fps, out):
+    due = 0.0
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "NONE"
+        stream.thread_count = 1
+        if not every_frame:
+            stream.codec_context.skip_frame = "NONKEY"
+        for frame in container.decode(stream):
+            stamp = float(frame.pts * stream.time_base)
+            if fps and stamp + 1e-3 < due:
+                continue
+            due = stamp + 1 / fps if fps else 0.0
+            out.put((stamp, frame.to_ndarray(format="bgr24"), time.perf_counter()))
+    out.put(None)
+
+
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def threads():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("Threads:"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", nargs="+")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--engine", choices=["ort", "openvino"], default="openvino")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--streams", type=int, default=1)
+    parser.add_argument("--dwell", type=float, default=10.0, help="seconds")
+    parser.add_argument("--all", action="store_true", help="decode every frame")
+    parser.add_argument("--fps", type=float, help="with --all: look so many times a second")
+    args = parser.parse_args()
+
+    detector = Yolox(args.model, args.engine, args.threads)
+    # The first run compiles; imports and it are its start, which is nobody's look.
+    detector(np.zeros((1080, 1920, 3), np.uint8))
+    started, cpu_before, looks, findings, waits, most_threads = time.perf_counter(), cpu_seconds(), 0, 0, [], 0
+    queues = [queue.Queue(maxsize=2) for _ in range(args.streams)]
+    for index, frames in enumerate(queues):
+        clip = args.clips[index % len(args.clips)]
+        threading.Thread(target=read, args=(clip, args.all, args.fps, frames), daemon=True).start()
+    state = [{"tracker": ByteTrackTracker(), "since": {}, "told": set(), "zone": None} for _ in queues]
+    open_streams = set(range(args.streams))
+    while open_streams:
+        for index in list(open_streams):
+            item = queues[index].get()
+            if item is None:
+                open_streams.discard(index)
+                continue
+            stamp, image, arrived = item
+            s = state[index]
+            if s["zone"] is None:
+                h, w = image.shape[:2]
+                s["zone"] = sv.PolygonZone(np.array([[0, h // 3], [w, h // 3], [w, h], [0, h]]))
+            tracked = s["tracker"].update(detector(image))
+            inside = tracked[s["zone"].trigger(tracked)] if len(tracked) else tracked
+            looks += 1
+            for track in [] if inside.tracker_id is None else inside.tracker_id.tolist():
+                s["since"].setdefault(track, stamp)
+                if stamp - s["since"][track] >= args.dwell and track not in s["told"]:
+                    s["told"].add(track)
+                    findings += 1
+            waits.append(1e3 * (time.perf_counter() - arrived))
+            if looks % 16 == 1:
+                most_threads = max(most_threads, threads())
+    cpu_s = cpu_seconds() - cpu_before
+    cuts = statistics.quantiles(waits, n=100, method="inclusive") if len(waits) > 1 else waits * 99
+    print(
+        json.dumps(
+            {
+                "engine": args.engine,
+                "streams": args.streams,
+                "looks": looks,
+                "findings": findings,
+                "wall_s": round(time.perf_counter() - started, 3),
+                "cpu_s": round(cpu_s, 3),
+                "start_cpu_s": round(cpu_before, 3),
+                "decision_ms": {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98]} if cuts else None,
+                "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+                "threads": most_threads,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+//! The clips that the published figures were measured on.
+//!
+//! In: Debian's opencv-doc. Out: `vtest` as a 1080p camera of 25 frames a second sends it, in H.264 and H.265, with a
+//! key frame every 50 pictures and 4 Mbit/s. Never: a clip in the checkout; they are large and made in a minute.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use samples::{Codec, Street};
+
+use crate::say;
+
+/// Of `shirong bench clips`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Where they go.
+    #[arg(default_value = "target/bench-clips", value_name = "FOLDER")]
+    folder: PathBuf,
+    /// Seconds of each.
+    #[arg(long, default_value_t = 60.0)]
+    secs: f64,
+}
+
+/// Makes those that are not there.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let original = samples::vtest().context(
+        "vtest.avi is not here: sudo apt-get install -y opencv-doc (or give clips of your own to `bench journey`)",
+    )?;
+    std::fs::create_dir_all(&arguments.folder).with_context(|| arguments.folder.display().to_string())?;
+    for (name, codec) in [("vtest-1080p-h264.mp4", Codec::H264), ("vtest-1080p-h265.mp4", Codec::H265)] {
+        let clip = arguments.folder.join(name);
+        if !clip.exists() {
+            let half = arguments.folder.join(format!("part-{name}"));
+            let street = Street { secs: arguments.secs, codec, ..Street::default() };
+            samples::street_clip(&original, street, &half)?;
+            std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
+        }
+        say(&clip.display().to_string());
+    }
+    let clip = arguments.folder.join("quiet-1080p-h264.mp4");
+    if !clip.exists() {
+        let half = arguments.folder.join("part-quiet.mp4");
+        samples::quiet_clip(&original, Street { secs: arguments.secs, ..Street::default() }, &half)?;
+        std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
+    }
+    say(&clip.display().to_string());
+    Ok(ExitCode::SUCCESS)
+}

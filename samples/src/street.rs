@@ -1,0 +1,158 @@
+//! A real street as cameras of today send it: large, at 25 pictures a second and a fixed rate of bits.
+//!
+//! What comes in: a clip of any size and pace. What goes out: an MP4 that costs a decoder what a city's camera costs
+//! it. Never: a picture made up; a street without movement is a real picture with the noise of a sensor.
+
+use std::path::Path;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use crate::SamplesError;
+use crate::clip::run;
+use crate::make::{Codec, Encoding, Picture, encoder, still_clip};
+
+/// How a street is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Street {
+    /// Pixels across and down.
+    pub size: (u32, u32),
+    /// Longest that the clip may be, seconds; a shorter street ends sooner.
+    pub secs: f64,
+    /// Whole pictures a second. A street of another pace is played faster or slower, no picture is doubled.
+    pub fps: u32,
+    /// Key frame every so many pictures.
+    pub key_frames_every: u32,
+    /// Bits a second.
+    pub bits_per_s: u32,
+    /// What it is encoded in.
+    pub codec: Codec,
+}
+
+impl Default for Street {
+    /// 1080p at 25 pictures a second, a key frame every two seconds, 4 Mbit/s.
+    fn default() -> Self {
+        Self {
+            size: (1920, 1080),
+            secs: 60.0,
+            fps: 25,
+            key_frames_every: 50,
+            bits_per_s: 4_000_000,
+            codec: Codec::H264,
+        }
+    }
+}
+
+/// Encodes a street's clip as such a camera sends it.
+///
+/// # Errors
+/// When the clip cannot be decoded, an element is missing or the file cannot be written.
+pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), SamplesError> {
+    gst::init()?;
+    let pictures = (street.secs * f64::from(street.fps)).round().max(1.0) as i32;
+    let rate = gst::ElementFactory::make("videorate").property("rate", pace(clip, street.fps)?).build()?;
+    let limit = gst::ElementFactory::make("identity").property("eos-after", pictures).build()?;
+    let encode = encoder(street.codec, street.key_frames_every)?;
+    encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
+    let chain = [
+        gst::ElementFactory::make("videoconvert").build()?,
+        gst::ElementFactory::make("videoscale").build()?,
+        rate,
+        gst::ElementFactory::make("capsfilter")
+            .property("caps", raw("I420", street.size, Some(street.fps)))
+            .build()?,
+        limit,
+        encode,
+        gst::ElementFactory::make(street.codec.parser()).build()?,
+        gst::ElementFactory::make("mp4mux").build()?,
+        gst::ElementFactory::make("filesink").property("location", out.to_string_lossy().as_ref()).build()?,
+    ];
+    let pipeline = decoding(clip, &chain)?;
+    run(&pipeline).map_err(|reason| SamplesError::Clip { path: clip.to_owned(), reason })
+}
+
+/// Encodes a street on which nothing moves: the clip's first picture with the noise of a sensor.
+///
+/// # Errors
+/// As [`street_clip`].
+pub fn quiet_clip(clip: &Path, street: Street, out: &Path) -> Result<(), SamplesError> {
+    gst::init()?;
+    let (width, height) = street.size;
+    let sink = gst_app::AppSink::builder().caps(&raw("RGB", street.size, None)).sync(false).build();
+    let scale = gst::ElementFactory::make("videoscale").build()?;
+    let chain = [gst::ElementFactory::make("videoconvert").build()?, scale, sink.clone().upcast()];
+    let pipeline = decoding(clip, &chain)?;
+    pipeline.set_state(gst::State::Playing).map_err(|error| SamplesError::Gstreamer(error.to_string()))?;
+    let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(30));
+    let _ = pipeline.set_state(gst::State::Null);
+    let refuse = |reason: &str| SamplesError::Clip { path: clip.to_owned(), reason: reason.to_owned() };
+    let map =
+        sample.as_ref().and_then(|sample| sample.buffer()).and_then(|buffer| buffer.map_readable().ok());
+    let bytes = map.ok_or_else(|| refuse("it gives no picture"))?;
+    let row = (width as usize * 3).next_multiple_of(4);
+    let rows = bytes.chunks_exact(row).take(height as usize);
+    let rgb: Vec<u8> = rows.flat_map(|line| line[..width as usize * 3].iter().copied()).collect();
+    let encoding = Encoding {
+        size: street.size,
+        secs: street.secs,
+        fps: street.fps,
+        key_frames_every: street.key_frames_every,
+        codec: street.codec,
+        ..Encoding::default()
+    };
+    still_clip(Picture { rgb: &rgb, width, height }, encoding, out)
+}
+
+/// A pipeline that decodes a clip's video into a chain.
+fn decoding(clip: &Path, chain: &[gst::Element]) -> Result<gst::Pipeline, SamplesError> {
+    if !clip.is_file() {
+        return Err(SamplesError::Clip { path: clip.to_owned(), reason: "there is no such file".to_owned() });
+    }
+    let pipeline = gst::Pipeline::new();
+    let source =
+        gst::ElementFactory::make("filesrc").property("location", clip.to_string_lossy().as_ref()).build()?;
+    let decode = gst::ElementFactory::make("decodebin").build()?;
+    pipeline.add_many([&source, &decode])?;
+    pipeline.add_many(chain)?;
+    source.link(&decode)?;
+    gst::Element::link_many(chain)?;
+    let first = chain[0].clone();
+    decode.connect_pad_added(move |_, pad| {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let is_video = caps.structure(0).is_some_and(|structure| structure.name() == "video/x-raw");
+        if let (true, Some(sink)) = (is_video, first.static_pad("sink")) {
+            let _ = pad.link(&sink);
+        }
+    });
+    Ok(pipeline)
+}
+
+/// How much faster a clip must be played for so many pictures a second.
+fn pace(clip: &Path, fps: u32) -> Result<f64, SamplesError> {
+    let sink = gst_app::AppSink::builder().sync(false).build();
+    let convert = gst::ElementFactory::make("videoconvert").build()?;
+    let pipeline = decoding(clip, &[convert, sink.clone().upcast()])?;
+    pipeline.set_state(gst::State::Playing).map_err(|error| SamplesError::Gstreamer(error.to_string()))?;
+    let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(30));
+    let _ = pipeline.set_state(gst::State::Null);
+    let own = sample
+        .as_ref()
+        .and_then(|sample| sample.caps()?.structure(0)?.get::<gst::Fraction>("framerate").ok())
+        .filter(|own| own.numer() > 0)
+        .ok_or_else(|| SamplesError::Clip { path: clip.to_owned(), reason: "it tells no pace".to_owned() })?;
+    Ok(f64::from(fps) * f64::from(own.denom()) / f64::from(own.numer()))
+}
+
+fn raw(format: &str, size: (u32, u32), fps: Option<u32>) -> gst::Caps {
+    let int = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+    let caps = gst::Caps::builder("video/x-raw")
+        .field("format", format)
+        .field("width", int(size.0))
+        .field("height", int(size.1))
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1));
+    match fps {
+        Some(fps) => caps.field("framerate", gst::Fraction::new(int(fps), 1)).build(),
+        None => caps.build(),
+    }
+}
