@@ -34,6 +34,7 @@ mod source;
 mod stamps;
 mod swap;
 mod truth;
+mod vault;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ enum Command {
     Locate(locate::Arguments),
     /// The cases that this node has found.
     Cases(cases::Arguments),
+    /// Whether the evidence is what was kept.
+    Vault(vault::Arguments),
     /// A table of permits, a calendar or a roster, as an office has it, into a file that Shirong keeps.
     Import(import::Arguments),
     /// The rules on a clip, faster than real time: events, and a video with what was seen drawn in.
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Command::Calibrate(calibrate) => calibrate::run(calibrate),
         Command::Locate(locate) => locate::run(locate),
         Command::Cases(cases) => cases::run(cases),
+        Command::Vault(vault) => vault::run(vault),
         Command::Import(import) => import::run(import),
         Command::Replay(replay) => replay::run(replay, onnxruntime),
         Command::Eval(eval) => eval::run(eval, onnxruntime),

@@ -52,6 +52,12 @@ pub enum ReportError {
         /// The newest one that this program can read.
         known: i64,
     },
+    /// The store was written by an older program and has no evidence log yet.
+    #[error("`{}` is of an older program and has no evidence log; start the service once, which brings it forward and keeps a copy", path.display())]
+    NoEvidenceLog {
+        /// The folder.
+        path: PathBuf,
+    },
     /// SQLite said no.
     #[error("store: cannot {action}: {source}")]
     Store {
@@ -119,6 +125,7 @@ impl ReportError {
             Self::FolderInUse { .. }
             | Self::NoStore { .. }
             | Self::NewerSchema { .. }
+            | Self::NoEvidenceLog { .. }
             | Self::CameraName(_)
             | Self::NoCalendarDay(_)
             | Self::DeskAddress { .. }
