@@ -14,6 +14,7 @@ mod eval;
 mod eyes;
 mod fleet;
 mod health;
+mod holding;
 mod import;
 mod locate;
 mod models_check;

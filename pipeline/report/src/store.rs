@@ -19,13 +19,13 @@ use logic::finding::SpotId;
 use logic::look::CameraId;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 pub use chain::ChainHead;
 pub(crate) use chain::{ChainRow, Chained, KeptRow};
 pub use commit::Committed;
 pub(crate) use commit::{Commit, CommitKind, Decision};
-pub(crate) use outbox::OutboxRow;
+pub(crate) use outbox::{Heads, OutboxRow};
 pub use outbox::{OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
 
 use crate::error::ReportError;
@@ -87,13 +87,15 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
+        let mut pool = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(ReportError::store("open the database"))?;
+            .after_release(|connection, _| Box::pin(is_between_transactions(connection)));
+        if create {
+            pool = pool.after_connect(|connection, _| Box::pin(writes(connection)));
+        }
+        let pool = pool.connect_with(options).await.map_err(ReportError::store("open the database"))?;
         Ok(Self { pool })
     }
 
@@ -246,6 +248,19 @@ impl Store {
     }
 }
 
+/// A full disk makes SQLite end a transaction by itself; the ROLLBACK that follows then fails, and the connection
+/// counts as inside a transaction for ever, in which none begins. Such a one is closed and another opened.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Behind what was asked of it before, a rollback among it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a word.
+async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(connection).await.map(drop)
+}
+
 async fn finish(tx: Transaction<'_, Sqlite>) -> Result<(), ReportError> {
     tx.commit().await.map_err(ReportError::store("commit"))
 }
@@ -281,6 +296,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_stop_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        for _ in 0..2 {
+            let mut tx = store.begin().await.unwrap();
+            // As SQLite does where the disk is full.
+            sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.unwrap();
+            assert_eq!(finish(tx).await.unwrap_err().class(), crate::ErrorClass::Retry);
+            finish(store.begin().await.unwrap()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn a_newer_store_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
@@ -312,7 +340,7 @@ mod tests {
         beside.close().await;
         let store = Store::open(dir.path()).await.unwrap();
         assert_eq!(pragma(&store, "PRAGMA user_version").await, SCHEMA_VERSION.to_string());
-        let heads = store.outbox_heads(9).await.unwrap();
+        let heads = store.outbox_heads(9, Heads::All).await.unwrap();
         // It carries nothing, so that it can only be settled; the next look opens the case.
         let refused = store.settle_case_closed(heads[0].seq, "1", "closed", Timestamp::from_millis(5)).await;
         assert!(refused.unwrap().opened.is_empty());

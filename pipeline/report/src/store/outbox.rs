@@ -108,6 +108,14 @@ pub enum Retry {
     Seq(i64),
 }
 
+/// Which rows the poster asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heads {
+    All,
+    /// Those that have not failed yet.
+    Untried,
+}
+
 /// A row with what the poster needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutboxRow {
@@ -172,14 +180,15 @@ type EntryFields = (i64, String, String, String, i64, i64, i64, Option<String>);
 impl Store {
     /// The first row of each case that may be told now or later, soonest first. A case's row must be done
     /// before its sightings; a dead sighting does not hold up the ones behind it.
-    pub(crate) async fn outbox_heads(&self, limit: u32) -> Result<Vec<OutboxRow>, ReportError> {
+    pub(crate) async fn outbox_heads(&self, limit: u32, which: Heads) -> Result<Vec<OutboxRow>, ReportError> {
         let rows: Vec<RowFields> = sqlx::query_as(
             "SELECT seq, case_id, kind, key, body, evidence, attempts, next_at_ms FROM outbox AS o
-             WHERE state = 'pending' AND NOT EXISTS (
+             WHERE state = 'pending' AND (attempts = 0 OR NOT ?1) AND NOT EXISTS (
                SELECT 1 FROM outbox AS e WHERE e.case_id = o.case_id AND e.seq < o.seq
                AND e.state <> 'done' AND (e.state = 'pending' OR e.kind = 'case'))
-             ORDER BY next_at_ms, seq LIMIT ?",
+             ORDER BY next_at_ms, seq LIMIT ?2",
         )
+        .bind(which == Heads::Untried)
         .bind(limit)
         .fetch_all(&self.pool)
         .await
@@ -443,7 +452,8 @@ mod tests {
                     }
                 }
             }
-            let heads: Vec<i64> = store.outbox_heads(99).await.unwrap().iter().map(|row| row.seq).collect();
+            let heads: Vec<i64> =
+                store.outbox_heads(99, Heads::All).await.unwrap().iter().map(|row| row.seq).collect();
             prop_assert_eq!(heads, model_heads(&model), "{:?}", model);
         }
         let counts = store.outbox_counts().await.unwrap();
