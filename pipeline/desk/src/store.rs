@@ -89,9 +89,13 @@ async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bo
     Ok(!connection.is_in_transaction())
 }
 
-/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a word.
+/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
+/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
 async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(connection).await.map(drop)
+    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The desk's own clock, for receipts. Times of a case come with the case.

@@ -58,6 +58,14 @@ pub enum ReportError {
         /// The folder.
         path: PathBuf,
     },
+    /// The database is not as it was written.
+    #[error("`{}` is damaged ({said}); put a backup in its place, or move the folder away to begin anew: the desk keeps what it has, and what stands in the street is found again", path.display())]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's first finding.
+        said: String,
+    },
     /// SQLite said no.
     #[error("store: cannot {action}: {source}")]
     Store {
@@ -126,6 +134,7 @@ impl ReportError {
             | Self::NoStore { .. }
             | Self::NewerSchema { .. }
             | Self::NoEvidenceLog { .. }
+            | Self::Damaged { .. }
             | Self::CameraName(_)
             | Self::NoCalendarDay(_)
             | Self::DeskAddress { .. }

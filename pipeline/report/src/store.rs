@@ -56,7 +56,14 @@ impl Store {
     /// Opens or makes the database of a folder whose lock the caller holds.
     pub(crate) async fn open(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(FILE);
-        let store = Self::connect(&path, true).await?;
+        let store = Self::connect(&path, true).await.map_err(|e| damaged(&path, e))?;
+        let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_all(&store.pool)
+            .await
+            .map_err(|e| damaged(&path, ReportError::store("check the database")(e)))?;
+        if said != ["ok"] {
+            return Err(ReportError::Damaged { path, said: said.join("; ") });
+        }
         schema::migrate(&store, &path).await?;
         Ok(store)
     }
@@ -87,6 +94,14 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        if create {
+            // Said at once and in SQLite's own words; the pool would try until its deadline and say that alone.
+            let mut first = SqliteConnection::connect_with(&options)
+                .await
+                .map_err(ReportError::store("open the database"))?;
+            writes(&mut first).await.map_err(ReportError::store("write to the database"))?;
+            first.close().await.map_err(ReportError::store("close the database"))?;
+        }
         let mut pool = SqlitePoolOptions::new()
             .max_connections(1)
             .idle_timeout(None)
@@ -256,9 +271,27 @@ async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bo
     Ok(!connection.is_in_transaction())
 }
 
-/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a word.
+/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
+/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
 async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(connection).await.map(drop)
+    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// SQLite's word for a file that is none of its own, or not as it left it.
+fn damaged(path: &Path, error: ReportError) -> ReportError {
+    match &error {
+        ReportError::Store { source: sqlx::Error::Database(said), .. }
+            if said
+                .code()
+                .is_some_and(|code| matches!(code.as_ref(), "11" | "26" | "267" | "523" | "779")) =>
+        {
+            ReportError::Damaged { path: path.to_owned(), said: said.to_string() }
+        }
+        _ => error,
+    }
 }
 
 async fn finish(tx: Transaction<'_, Sqlite>) -> Result<(), ReportError> {
@@ -306,6 +339,45 @@ mod tests {
             assert_eq!(finish(tx).await.unwrap_err().class(), crate::ErrorClass::Retry);
             finish(store.begin().await.unwrap()).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_can_only_read_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.close().await;
+        let options = SqliteConnectOptions::new().filename(dir.path().join(FILE));
+        writes(&mut SqliteConnection::connect_with(&options).await.unwrap()).await.unwrap();
+        let reads = options.read_only(true);
+        assert!(writes(&mut SqliteConnection::connect_with(&reads).await.unwrap()).await.is_err());
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'can_write'";
+        let store = Store::open(dir.path()).await.unwrap();
+        assert_eq!(pragma(&store, tables).await, "0");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_none_is_refused_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), b"not a database, and longer than its header: ".repeat(99))
+            .unwrap();
+        let refused = Store::open(dir.path()).await.unwrap_err();
+        assert!(matches!(refused, ReportError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains("report.sqlite"), "{refused}");
+    }
+
+    /// A page in the middle overwritten, as a bad disk does.
+    #[tokio::test]
+    async fn a_damaged_database_is_refused_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.close().await;
+        let path = dir.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[3 * 4096..5 * 4096].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        let refused = Store::open(dir.path()).await.unwrap_err();
+        assert!(matches!(refused, ReportError::Damaged { .. }), "{refused}");
+        assert_eq!(refused.class(), crate::ErrorClass::Reject);
     }
 
     #[tokio::test]
