@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime runtime-openvino lint floors build train-smoke
+.PHONY: help demo test faults setup runtime runtime-openvino lint floors build train-smoke
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -10,6 +10,7 @@ help:
 	@echo 'make demo            sample cameras over real RTSP, the service and its desk, on this machine'
 	@echo 'make demo ARGS="--once --json demo.json"   the same, ending after the scripted events'
 	@echo 'make test            set-up, lints, floors, every test'
+	@echo 'make faults          a node broken on purpose: 1000 kills, every write of a scenario failed, 10000 cases through a bad platform'
 	@echo 'make build           the release binary: target/release/shirong'
 	@echo 'make train-smoke     the training recipe on twenty pictures, for seconds (installs PyTorch, which is large)'
 
@@ -44,6 +45,10 @@ else
 	cargo test --workspace --locked --doc --quiet
 	cargo nextest run --workspace --locked
 endif
+
+faults: setup
+	cargo build --locked --bin faults
+	target/debug/faults $(ARGS)
 
 train-smoke: setup runtime target/train-venv/.made
 	rm -rf target/train-smoke

@@ -1,4 +1,5 @@
-//! The N-th write fails, for every N of a scenario: EIO, ENOSPC, cut short, or the process dies in its place.
+//! The N-th write fails, for every N of a scenario: EIO, ENOSPC (once, or for a while), cut short, or the process
+//! dies in its place.
 //!
 //! In: a seed, which N. Out: how many were injected and what came of them. A node that meets a failing write
 //! may try again or end and say why; started once more on a sound disk it must get everything to its desk.
@@ -13,7 +14,7 @@ use crate::script;
 use crate::verdict::{self, Owed};
 
 /// Things of the scenario: small, since every write of it is a scenario of its own.
-const THINGS: usize = 4;
+const THINGS: usize = 2;
 /// A disk that is full for a while: so many calls in a row fail.
 const WHILE_CALLS: u64 = 40;
 const WAYS: usize = 5;
@@ -28,20 +29,17 @@ fn way(number: usize, at: u64) -> (&'static str, Break) {
     }
 }
 
-/// `every`: 1 for every N and each way; more for every so manyth N, the ways in turn.
+/// `every`: 1 for every N, more for every so manyth; the ways in turn, so that another seed pairs them anew.
 pub(crate) async fn run(shim: &Shim, seed: u64, every: u64, tally: &mut Tally) -> Result<()> {
     let whole = script::findings(&script::steps(seed, THINGS)?);
     let folder = tempfile::tempdir()?;
     let life = live(shim, folder.path(), (seed, THINGS), Break::Nothing, When::Never)?;
     anyhow::ensure!(life.is_done(), "without a fault, a node ended with {:?}: {}", life.exit, life.complaint);
     let writes = life.board.ops;
-    let cases: Vec<(u64, usize)> = match every {
-        0 | 1 => (1..=writes).flat_map(|at| (0..WAYS).map(move |way| (at, way))).collect(),
-        every => (0..)
-            .map(|turn| (1 + seed % every + turn as u64 * every, turn))
-            .take_while(|(at, _)| *at <= writes)
-            .collect(),
-    };
+    let cases: Vec<(u64, usize)> = (1 + seed % every.max(1)..=writes)
+        .step_by(usize::try_from(every.max(1))?)
+        .zip(usize::try_from(seed % WAYS as u64)?..)
+        .collect();
     let bar = tally.bar("failing writes", cases.len() as u64);
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     for (done, (at, number)) in cases.iter().enumerate() {
@@ -71,7 +69,7 @@ pub(crate) async fn run(shim: &Shim, seed: u64, every: u64, tally: &mut Tally) -
     }
     bar.done();
     let ends: Vec<String> = ends.iter().map(|(end, count)| format!("{end} {count}")).collect();
-    tally.say(&format!("failing writes: {} of a scenario of {writes}; {}", cases.len(), ends.join(", ")));
+    tally.say(&format!("failing writes: {} of the {writes} of a scenario; {}", cases.len(), ends.join(", ")));
     Ok(())
 }
 

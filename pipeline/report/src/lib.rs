@@ -55,7 +55,8 @@ pub use post::{
     PostLimits, PosterHandle, REQUEST_TIMEOUT,
 };
 pub use store::{
-    ChainHead, Committed, LocalCase, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry, Store,
+    ChainHead, Committed, DeadLetter, LocalCase, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry,
+    Store,
 };
 pub use target::{DeskTarget, Secret};
 pub use vault::{CopyRead, Manifest, Vault, VaultRecord};

@@ -25,8 +25,8 @@ pub use chain::ChainHead;
 pub(crate) use chain::{ChainRow, Chained, KeptRow};
 pub use commit::Committed;
 pub(crate) use commit::{Commit, CommitKind, Decision};
+pub use outbox::{DeadLetter, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
 pub(crate) use outbox::{Heads, OutboxRow};
-pub use outbox::{OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
 
 use crate::error::ReportError;
 use crate::vault::{Manifest, VaultRecord};
@@ -104,6 +104,7 @@ impl Store {
         }
         let mut pool = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .after_release(|connection, _| Box::pin(is_between_transactions(connection)));

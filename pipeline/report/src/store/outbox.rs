@@ -86,6 +86,20 @@ pub struct OutboxEntry {
     pub last_error: Option<String>,
 }
 
+/// A dead row with what it would have posted, for a person to look at or to carry elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadLetter {
+    /// The row.
+    #[serde(flatten)]
+    pub entry: OutboxEntry,
+    /// Under which key it is posted.
+    pub idempotency_key: String,
+    /// The case or sighting as it is posted.
+    pub body: serde_json::Value,
+    /// SHA-256 of each masked picture that goes before it.
+    pub evidence: Vec<Sha256Hex>,
+}
+
 /// How many rows are in which state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct OutboxCounts {
@@ -286,6 +300,28 @@ impl Store {
                 last_error,
             };
         Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// Dead rows with their contents, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ReportError> {
+        let mut letters = Vec::new();
+        for entry in self.outbox(Some(OutboxState::Dead)).await? {
+            let row: Option<(String, String, String)> =
+                sqlx::query_as("SELECT key, body, evidence FROM outbox WHERE seq = ? AND state = 'dead'")
+                    .bind(entry.seq)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(ReportError::store("read a dead letter"))?;
+            // Put back into the outbox meanwhile.
+            let Some((idempotency_key, body, evidence)) = row else { continue };
+            let evidence: Vec<CopyRef> = read_json("evidence list", &evidence)?;
+            let evidence = evidence.into_iter().map(|copy| copy.sha256).collect();
+            letters.push(DeadLetter { entry, idempotency_key, body: read_json("body", &body)?, evidence });
+        }
+        Ok(letters)
     }
 
     /// Makes dead rows pending and due again. Returns how many.

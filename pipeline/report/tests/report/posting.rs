@@ -329,6 +329,14 @@ async fn lost_evidence_is_a_dead_letter_and_the_finding_stays() {
     .await;
     assert!(reason.contains(&sha) && reason.contains("not in the vault"), "{reason}");
     assert_eq!(desk.kept().cases.len(), 0);
+    // A person sees what it would have posted.
+    let letters = reporter.store().dead_letters().await.unwrap();
+    let case = &reporter.store().cases().await.unwrap()[0].case;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].body["case_id"], case.case_id.as_str());
+    assert_eq!(letters[0].idempotency_key, case.idempotency_key);
+    assert!(letters[0].evidence.iter().any(|one| one.as_str() == sha));
+    assert_eq!(serde_json::to_value(&letters[0]).unwrap()["last_error"], reason);
     std::fs::write(&path, saved).unwrap();
     reporter.retry_dead(Retry::All).await.unwrap();
     event(&mut events, case_posted).await;
