@@ -17,11 +17,11 @@ use report::{
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::Tally;
 use crate::node::quick;
 use crate::receiver::Receiver;
 use crate::script::{finding_at, provenance};
 use crate::verdict::Verdict;
+use crate::{Bar, Tally};
 
 const TOKEN: &str = "the token of a platform that misbehaves";
 /// 2026-07-01T00:00:00Z
@@ -66,14 +66,15 @@ fn job(number: usize, at_ms: i64, has_picture: bool, is_seen: bool) -> PreparedJ
     })
 }
 
-async fn feed(reporter: &Reporter, cases: std::ops::Range<usize>, with_more: usize) -> Result<()> {
-    for number in cases {
+async fn feed(reporter: &Reporter, cases: std::ops::Range<usize>, with_more: usize, bar: &Bar) -> Result<()> {
+    for (done, number) in (1..).zip(cases) {
         let at_ms = START_MS + 1_000_000 + number as i64;
         let has_more = number < with_more;
         reporter.commit(&job(number, at_ms, has_more, false)).await?;
         for later in 1..=if has_more { 2 } else { 0 } {
             reporter.commit(&job(number, at_ms + 100_000_000 * later, true, true)).await?;
         }
+        bar.set(done);
     }
     Ok(())
 }
@@ -82,13 +83,15 @@ pub(crate) async fn run(seed: u64, cases: usize, tally: &mut Tally) -> Result<()
     let folder = tempfile::tempdir()?;
     let (receiver, with_more) = (Receiver::start(seed, TOKEN).await?, cases / 10);
     let mut verdict = Verdict::default();
-    let tls = broken_tls(folder.path(), cases, &mut verdict).await?;
+    let tls = broken_tls(folder.path(), cases, tally, &mut verdict).await?;
     let target = DeskTarget::new(&receiver.url(), Secret::new(TOKEN))?;
     let config =
         ReporterConfig { post: limits(), ..ReporterConfig::new(folder.path().join("report"), target) };
     let reporter = reopen(config).await?;
     let poster = reporter.spawn_poster();
-    feed(&reporter, 0..cases, with_more).await?;
+    let bar = tally.bar("findings", cases as u64);
+    feed(&reporter, 0..cases, with_more, &bar).await?;
+    bar.done();
     let retried = until_posted(&reporter, cases, tally).await?;
     anyhow::ensure!(poster.shutdown(Duration::from_secs(5)).await, "the poster did not end");
 
@@ -178,7 +181,12 @@ async fn judge(
 
 /// Cases told to an `https` address whose other end speaks plain HTTP, hangs up, or says nothing: they wait.
 /// Returns how many there are.
-async fn broken_tls(folder: &std::path::Path, from: usize, verdict: &mut Verdict) -> Result<usize> {
+async fn broken_tls(
+    folder: &std::path::Path,
+    from: usize,
+    tally: &Tally,
+    verdict: &mut Verdict,
+) -> Result<usize> {
     for (kind, answer) in
         [Some(b"HTTP/1.1 200 OK\r\n\r\n".as_slice()), Some(b""), None].into_iter().enumerate()
     {
@@ -200,7 +208,7 @@ async fn broken_tls(folder: &std::path::Path, from: usize, verdict: &mut Verdict
         let reporter = reopen(config).await?;
         let poster = reporter.spawn_poster();
         let first = from + kind * TLS_CASES;
-        feed(&reporter, first..first + TLS_CASES, 0).await?;
+        feed(&reporter, first..first + TLS_CASES, 0, &tally.bar("broken TLS", TLS_CASES as u64)).await?;
         let started = Instant::now();
         while reporter.counters().posts_retried < TLS_CASES as u64 {
             anyhow::ensure!(started.elapsed() < STUCK_AFTER, "nothing is tried at {url}");

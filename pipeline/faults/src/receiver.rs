@@ -277,7 +277,7 @@ impl Shared {
             return None;
         }
         *in_the_way += 1;
-        if let Fault::Status(400 | 409 | 413 | 422) = fault.0 {
+        if let Fault::Status(400 | 404 | 409 | 413 | 422) = fault.0 {
             // An address ends in the digest.
             kept.refused.extend(what.rsplit('/').next().map(str::to_owned));
         }

@@ -263,3 +263,6 @@ async fn open(path: &Path) -> Result<Option<SqlitePool>> {
     let options = SqliteConnectOptions::new().filename(path);
     Ok(Some(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?))
 }
+
+#[cfg(test)]
+mod tests;
