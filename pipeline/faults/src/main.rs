@@ -25,8 +25,8 @@ use verdict::Verdict;
 
 /// Kills and failing writes of the long form and of the short one, which is a sample of it.
 const KILLS_LONG: u64 = 1000;
-const KILLS_SHORT: u64 = 40;
-const EVERY_SHORT: u64 = 17;
+const KILLS_SHORT: u64 = 30;
+const EVERY_SHORT: u64 = 31;
 const CASES_LONG: usize = 10_000;
 const CASES_SHORT: usize = 300;
 
