@@ -2,7 +2,7 @@
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke fuzz fuzz-api rival
+.PHONY: help demo test setup runtime runtime-openvino runtime-gpu lint floors build train-smoke fuzz fuzz-api rival faults
 
 NEXTEST := $(shell cargo nextest --version 2>/dev/null | head -n 1)
 
@@ -10,6 +10,7 @@ help:
 	@echo 'make demo            sample cameras over real RTSP, the service and its desk, on this machine'
 	@echo 'make demo ARGS="--once --json demo.json"   the same, ending after the scripted events'
 	@echo 'make test            set-up, lints, floors, every test'
+	@echo 'make faults          a node broken on purpose: 1000 kills, every write of a scenario failed, 10000 cases through a bad platform'
 	@echo 'make build           the release binary: target/release/shirong'
 	@echo 'make fuzz            every reader of foreign bytes for FUZZ_SECS each (600)'
 	@echo 'make fuzz-api        the desk under schemathesis, with every role and with none (installs it)'
@@ -66,6 +67,10 @@ target/schemathesis-venv/.made:
 	python3 -m venv target/schemathesis-venv
 	target/schemathesis-venv/bin/pip install --quiet 'schemathesis==4.32.5'
 	touch $@
+
+faults: setup
+	cargo build --locked --bin faults
+	target/debug/faults $(ARGS)
 
 train-smoke: setup runtime target/train-venv/.made
 	rm -rf target/train-smoke

@@ -10,6 +10,8 @@ use clap::Subcommand;
 use logic::case::Case;
 use report::{OutboxEntry, OutboxState, Retry, Store};
 
+use crate::sink::Sink;
+
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The node's data folder.
@@ -31,8 +33,17 @@ enum Command {
         /// Its id.
         case_id: String,
     },
-    /// Posts that the desk refused.
-    Dead,
+    /// Posts that the desk refused; one of them with all that it would have posted.
+    Dead {
+        /// The number that the list shows.
+        number: Option<i64>,
+    },
+    /// Every refused post with all that it would have posted, a line of JSON each.
+    Export {
+        /// Where to; `-` is standard output.
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
     /// Puts refused posts back into the outbox: one by its number, or all of them.
     Retry {
         /// The number that `dead` shows.
@@ -53,7 +64,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 };
                 print_json(case)
             }
-            Command::Dead => {
+            Command::Dead { number: Some(number) } => {
+                let letters = Store::open_beside(&folder).await?.dead_letters().await?;
+                let Some(letter) = letters.iter().find(|letter| letter.entry.seq == *number) else {
+                    anyhow::bail!("there is no refused post {number}; `shirong cases dead` shows them");
+                };
+                print_json(letter)
+            }
+            Command::Export { out } => {
+                let mut sink = Sink::open(out)?;
+                for letter in Store::open_beside(&folder).await?.dead_letters().await? {
+                    sink.line(&serde_json::to_string(&letter)?)?;
+                }
+                sink.finish()
+            }
+            Command::Dead { number: None } => {
                 let rows = Store::open_beside(&folder).await?.outbox(Some(OutboxState::Dead)).await?;
                 print_rows(arguments.json, &rows)
             }

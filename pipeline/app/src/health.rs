@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -19,6 +20,7 @@ use logic::scene::ViewFault;
 use serde_json::{Value, json};
 
 use crate::fleet::{CameraReport, Fleet};
+use crate::holding::Holding;
 use crate::reload::Applied;
 use crate::service::Service;
 use crate::swap::Swap;
@@ -29,6 +31,7 @@ struct Told {
     fleet: Arc<Fleet>,
     swap: Arc<Swap>,
     applied: Arc<Applied>,
+    holding: Arc<Holding>,
 }
 
 /// Answers at `listen` until the service ends; gives the address that was taken.
@@ -40,7 +43,12 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         std::net::TcpListener::bind(listen).with_context(|| format!("health.listen = {listen}"))?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let told = Told { fleet: service.fleet(), swap: service.swap(), applied: service.applied() };
+    let told = Told {
+        fleet: service.fleet(),
+        swap: service.swap(),
+        applied: service.applied(),
+        holding: service.holding(),
+    };
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -56,12 +64,20 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
 }
 
 /// 200 while the node looks at its cameras, also where an edit was refused: what was last good goes on, and a
-/// supervisor that took the node away for it would lose it. `status` is then `degraded`.
+/// supervisor that took the node away for it would lose it. `status` is then `degraded`. 503 while what it finds
+/// does not reach the disk: it holds what it has found and takes up nothing new. `status` is then `refused`.
 async fn readyz(State(told): State<Told>) -> impl IntoResponse {
     let (cameras, model, applied) = (told.fleet.reports(), told.swap.report(), told.applied.report());
     let sound = applied.refused.is_empty() && model.refused.is_none();
-    Json(json!({
-        "status": if sound { "ok" } else { "degraded" },
+    let refused = told.holding.report().refused;
+    let (code, status) = match (&refused, sound) {
+        (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "refused"),
+        (None, false) => (StatusCode::OK, "degraded"),
+        (None, true) => (StatusCode::OK, "ok"),
+    };
+    let body = Json(json!({
+        "status": status,
+        "store": refused.map(|(since, why)| json!({ "refuses_for_secs": since.as_secs(), "why": why })),
         "cameras": {
             "watched": cameras.len(),
             "live": live(&cameras),
@@ -80,7 +96,8 @@ async fn readyz(State(told): State<Told>) -> impl IntoResponse {
             "doubts": applied.doubts.iter().map(problem).collect::<Vec<_>>(),
             "takes_effect_at_next_start": applied.waiting,
         },
-    }))
+    }));
+    (code, body)
 }
 
 fn problem(problem: &Problem) -> Value {
@@ -111,6 +128,7 @@ const COUNTERS: [Counter; 6] = [
 
 async fn metrics(State(told): State<Told>) -> impl IntoResponse {
     let (cameras, model, applied) = (told.fleet.reports(), told.swap.report(), told.applied.report());
+    let holding = told.holding.report();
     let mut text = String::new();
     for (name, help, of) in COUNTERS {
         family(
@@ -158,6 +176,18 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
             u64::from(model.refused.is_some()),
         ),
         ("shirong_model_swaps_total", "Exchanges of the model.", "counter", model.swaps),
+        (
+            "shirong_store_refuses",
+            "1 while what is found does not reach the disk; it is held and nothing new is looked at.",
+            "gauge",
+            u64::from(holding.refused.is_some()),
+        ),
+        (
+            "shirong_store_refusals_total",
+            "Commits that did not hold, each try of them.",
+            "counter",
+            holding.refusals,
+        ),
     ];
     for (name, help, kind, value) in alone {
         // Writing to a `String` cannot fail.

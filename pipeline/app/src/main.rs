@@ -15,6 +15,7 @@ mod eval;
 mod eyes;
 mod fleet;
 mod health;
+mod holding;
 mod import;
 mod locate;
 mod models_check;
@@ -35,6 +36,7 @@ mod source;
 mod stamps;
 mod swap;
 mod truth;
+mod vault;
 mod waits;
 
 use std::io::IsTerminal;
@@ -80,6 +82,8 @@ enum Command {
     Cases(cases::Arguments),
     /// Who may come in at the embedded desk, and what was done there.
     Desk(desk::Arguments),
+    /// Whether the evidence is what was kept.
+    Vault(vault::Arguments),
     /// A table of permits, a calendar or a roster, as an office has it, into a file that Shirong keeps.
     Import(import::Arguments),
     /// The rules on a clip, faster than real time: events, and a video with what was seen drawn in.
@@ -129,6 +133,7 @@ fn main() -> ExitCode {
         Command::Locate(locate) => locate::run(locate),
         Command::Cases(cases) => cases::run(cases),
         Command::Desk(desk) => desk::run(desk),
+        Command::Vault(vault) => vault::run(vault),
         Command::Import(import) => import::run(import),
         Command::Replay(replay) => replay::run(replay, onnxruntime),
         Command::Eval(eval) => eval::run(eval, onnxruntime),

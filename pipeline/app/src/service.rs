@@ -42,6 +42,7 @@ use tokio::sync::Notify;
 use crate::arrivals::CameraIndex;
 use crate::eyes::Eyes;
 use crate::fleet::{CameraReport, Fleet, Lane, News};
+use crate::holding::Holding;
 use crate::node::{CameraEntry, Node};
 use crate::platform;
 use crate::reload::{Applied, Reload};
@@ -100,6 +101,7 @@ pub(crate) struct Service {
     /// As `look_at_model`, for the thread that watches the node's files.
     look_at_files: SyncSender<()>,
     applied: Arc<Applied>,
+    holding: Arc<Holding>,
     platform: platform::Platform,
     stop: Arc<StopBy>,
     ended: Arc<Notify>,
@@ -137,8 +139,10 @@ impl Service {
         };
         let batch_max = node.model_batch_max;
         let detect = spawn("detect", &ended, move || detect.run(batch_max))?;
+        let holding = Arc::new(Holding::default());
         let keeper = Keeper {
             reporter,
+            holding: Arc::clone(&holding),
             handle: platform.handle(),
             fleet: Arc::clone(&fleet),
             stop: Arc::clone(&stop),
@@ -165,6 +169,7 @@ impl Service {
             files,
             look_at_files,
             applied,
+            holding,
             platform,
             stop,
             ended,
@@ -204,6 +209,11 @@ impl Service {
     /// What became of the latest edits of the node's files.
     pub(crate) fn applied(&self) -> Arc<Applied> {
         Arc::clone(&self.applied)
+    }
+
+    /// Whether what was found reaches the disk.
+    pub(crate) fn holding(&self) -> Arc<Holding> {
+        Arc::clone(&self.holding)
     }
 
     /// Looks at the model's files and at those of the node as they are now, and takes up what has changed.
@@ -499,6 +509,7 @@ impl Detect {
 /// The evidence thread: tasks in, rows on disk out.
 struct Keeper {
     reporter: Arc<Reporter>,
+    holding: Arc<Holding>,
     handle: tokio::runtime::Handle,
     fleet: Arc<Fleet>,
     stop: Arc<StopBy>,
@@ -538,9 +549,11 @@ impl Keeper {
             match self.handle.block_on(self.reporter.commit(prepared)) {
                 Ok(handled) => {
                     tracing::debug!(%camera, ?handled, "committed");
+                    self.holding.hold();
                     return true;
                 }
                 Err(error) if error.class() == ErrorClass::Retry && !self.stop.is_past() => {
+                    self.holding.refuse(&error.to_string());
                     tracing::error!(%camera, %error, wait_ms = wait.as_millis() as u64, "not committed; trying again");
                     std::thread::sleep(wait);
                     wait = (wait * 2).min(Duration::from_secs(10));

@@ -19,7 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use calib::time::Timestamp;
 use logic::case::{Case, CaseState};
@@ -52,6 +52,8 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(WAIT_MAX)
+            .after_connect(|connection, _| Box::pin(writes(connection)))
+            .after_release(|connection, _| Box::pin(is_between_transactions(connection)))
             .connect_with(options.clone().create_if_missing(true))
             .await?;
         schema::migrate(&writer).await?;
@@ -82,6 +84,23 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// A full disk makes SQLite end a transaction by itself; the ROLLBACK that follows then fails, and the connection
+/// counts as inside a transaction for ever, in which none begins. Such a one is closed and another opened.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Behind what was asked of it before, a rollback among it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
+}
+
+/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
+/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
+async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The desk's own clock, for receipts. Times of a case come with the case.
@@ -118,4 +137,22 @@ fn to_json(value: &impl serde::Serialize) -> Result<String, sqlx::Error> {
 
 fn case_from_json(text: &str) -> Result<Case, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_stop_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("desk.sqlite")).await.unwrap();
+        for _ in 0..2 {
+            let mut transaction = store.begin().await.unwrap();
+            // As SQLite does where the disk is full.
+            sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+            assert!(transaction.commit().await.is_err());
+            store.probe().await.unwrap();
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
+use serde::Deserialize;
 
 use crate::error::ReportError;
 use crate::store::{OutboxKind, OutboxRow};
@@ -17,6 +18,8 @@ use crate::vault::{CopyRead, Vault};
 
 /// Most of an error answer that is kept as the reason, characters.
 const REASON_CHARS_MAX: usize = 300;
+/// Most of an answer that is read: a case with all its sources is a hundredth of it.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// A desk may ask for no longer a pause than this.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
@@ -107,7 +110,7 @@ impl Courier {
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "image/jpeg")
             .body(bytes);
-        outcome_of(Post::Evidence, request.send().await).await
+        outcome_of(Post::Evidence, sha256, request.send().await).await
     }
 
     async fn post_row(&self, row: &OutboxRow) -> Outcome {
@@ -122,7 +125,7 @@ impl Courier {
             .header(CONTENT_TYPE, "application/json")
             .header("idempotency-key", &row.key)
             .body(row.body.clone());
-        outcome_of(post, request.send().await).await
+        outcome_of(post, &row.case_id, request.send().await).await
     }
 }
 
@@ -130,27 +133,61 @@ fn gone(how: &str, sha256: &str) -> Outcome {
     Outcome::Dead { reason: format!("evidence {sha256} {how}") }
 }
 
-async fn outcome_of(post: Post, sent: Result<Response, reqwest::Error>) -> Outcome {
+/// The part of an answer that acknowledges: of evidence its digest, of a case or sighting the case.
+#[derive(Deserialize)]
+struct Acknowledgement {
+    sha256: Option<String>,
+    case_id: Option<String>,
+}
+
+async fn outcome_of(post: Post, about: &str, sent: Result<Response, reqwest::Error>) -> Outcome {
     let response = match sent {
         Ok(response) => response,
         // Refused, cut off, too slow: nobody knows whether the desk has it, so it is told again.
         Err(e) => return Outcome::Retry { reason: chain(&e), after: None },
     };
     let status = response.status();
-    if status.is_success() {
+    let after = retry_after(response.headers().get(RETRY_AFTER));
+    let body = match body_of(response).await {
+        Ok(body) => body,
+        // Cut off in the middle of its word, which is then no word.
+        Err(e) if status.is_success() => return Outcome::Retry { reason: chain(&e), after: None },
+        Err(_) => Vec::new(),
+    };
+    if status.is_success() && acknowledges(post, about, &body) {
         return Outcome::Done;
     }
-    let after = retry_after(response.headers().get(RETRY_AFTER));
-    let body = response.text().await.unwrap_or_default();
-    classify(post, status, after, &body)
+    classify(post, status, after, &String::from_utf8_lossy(&body))
 }
 
-/// What an answer other than 2xx means.
+/// What comes first of an answer's body, bounded: whoever answers may not be a desk.
+async fn body_of(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < ANSWER_BYTES_MAX
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(ANSWER_BYTES_MAX);
+    Ok(body)
+}
+
+/// Whether the answer names what was posted. A page of a proxy, or the answer to another post, says 200 too.
+fn acknowledges(post: Post, about: &str, body: &[u8]) -> bool {
+    let Ok(said) = serde_json::from_slice::<Acknowledgement>(body) else { return false };
+    let named = if post == Post::Evidence { said.sha256 } else { said.case_id };
+    named.as_deref() == Some(about)
+}
+
+/// What an answer means that is no acknowledgement.
 fn classify(post: Post, status: StatusCode, after: Option<Duration>, body: &str) -> Outcome {
     let said: String = body.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect();
     let reason =
         if said.is_empty() { format!("{post:?}: {status}") } else { format!("{post:?}: {status}: {said}") };
     match status.as_u16() {
+        200..=299 => {
+            Outcome::Retry { reason: format!("{reason} (which does not name what was posted)"), after }
+        }
         408 | 425 | 429 | 500..=599 => Outcome::Retry { reason, after },
         401 | 403 => Outcome::Misconfigured { reason },
         300..=399 => Outcome::Misconfigured { reason: format!("{reason} (redirects are not followed)") },
@@ -195,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_answer_has_its_meaning() {
-        for status in [408, 425, 429, 500, 502, 503, 504, 507, 599] {
+        for status in [200, 202, 204, 408, 425, 429, 500, 502, 503, 504, 507, 599] {
             assert_eq!(kind(Post::Case, status, ""), "retry", "{status}");
         }
         for status in [301, 302, 307, 308, 401, 403, 404, 405] {
@@ -208,6 +245,25 @@ mod tests {
         assert_eq!(kind(Post::Sighting, 409, r#"{"error":"case_closed"}"#), "closed");
         assert_eq!(kind(Post::Sighting, 409, r#"{"error":"key_conflict"}"#), "dead");
         assert_eq!(kind(Post::Sighting, 404, ""), "dead");
+    }
+
+    #[test]
+    fn an_acknowledgement_names_what_was_posted() {
+        let case = br#"{"case_id":"1","state":"reported","sightings":2}"#;
+        assert!(acknowledges(Post::Case, "1", case) && acknowledges(Post::Sighting, "1", case));
+        assert!(acknowledges(Post::Evidence, "ab", br#"{"sha256":"ab","uri":"/api/v1/evidence/ab"}"#));
+        let others = [
+            b"".as_slice(),
+            b"<html>200 OK</html>",
+            b"{}",
+            b"[]",
+            br#"{"case_id":"2"}"#,
+            br#"{"sha256":"1"}"#,
+        ];
+        for other in others {
+            assert!(!acknowledges(Post::Case, "1", other), "{}", String::from_utf8_lossy(other));
+        }
+        assert!(!acknowledges(Post::Evidence, "1", case));
     }
 
     #[test]

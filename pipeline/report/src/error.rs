@@ -52,6 +52,20 @@ pub enum ReportError {
         /// The newest one that this program can read.
         known: i64,
     },
+    /// The store was written by an older program and has no evidence log yet.
+    #[error("`{}` is of an older program and has no evidence log; start the service once, which brings it forward and keeps a copy", path.display())]
+    NoEvidenceLog {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The database is not as it was written.
+    #[error("`{}` is damaged ({said}); put a backup in its place, or move the folder away to begin anew: the desk keeps what it has, and what stands in the street is found again", path.display())]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's first finding.
+        said: String,
+    },
     /// SQLite said no.
     #[error("store: cannot {action}: {source}")]
     Store {
@@ -119,6 +133,8 @@ impl ReportError {
             Self::FolderInUse { .. }
             | Self::NoStore { .. }
             | Self::NewerSchema { .. }
+            | Self::NoEvidenceLog { .. }
+            | Self::Damaged { .. }
             | Self::CameraName(_)
             | Self::NoCalendarDay(_)
             | Self::DeskAddress { .. }

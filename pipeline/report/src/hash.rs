@@ -3,6 +3,7 @@
 //! In: bytes, or text that claims to be a digest. Out: [`Sha256Hex`]. Never: anything else as a file name.
 
 use std::fmt;
+use std::io::{ErrorKind, Read};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,9 +21,30 @@ pub struct NotSha256(String);
 impl Sha256Hex {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
+        Self::of_digest(&Sha256::digest(bytes))
+    }
+
+    /// The digest of what a reader gives, and how many bytes that were.
+    pub(crate) fn of_reader(reader: &mut impl Read) -> std::io::Result<(Self, u64)> {
+        let (mut hasher, mut length) = (Sha256::new(), 0);
+        let mut chunk = [0; 64 * 1024];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => return Ok((Self::of_digest(&hasher.finalize()), length)),
+                Ok(read) => {
+                    hasher.update(&chunk[..read]);
+                    length += read as u64;
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    fn of_digest(digest: &[u8]) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = String::with_capacity(64);
-        for byte in Sha256::digest(bytes) {
+        for byte in digest {
             hex.push(char::from(DIGITS[usize::from(byte >> 4)]));
             hex.push(char::from(DIGITS[usize::from(byte & 15)]));
         }

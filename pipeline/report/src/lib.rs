@@ -32,6 +32,7 @@ mod staging;
 mod store;
 mod target;
 mod vault;
+mod verify;
 mod wall;
 
 use std::path::{Path, PathBuf};
@@ -53,9 +54,13 @@ pub use post::{
     BACKOFF_FIRST, BACKOFF_MAX, COMPLAINT_PERIOD, CONCURRENCY, CONNECT_TIMEOUT, IDLE_LOOK, PostEvent,
     PostLimits, PosterHandle, REQUEST_TIMEOUT,
 };
-pub use store::{Committed, LocalCase, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry, Store};
+pub use store::{
+    ChainHead, Committed, DeadLetter, LocalCase, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry,
+    Store,
+};
 pub use target::{DeskTarget, Secret};
 pub use vault::{CopyRead, Manifest, Vault, VaultRecord};
+pub use verify::{VAULT_FINDINGS_MAX, VaultFault, VaultFinding, VaultReport, verify_vault};
 
 use counters::Counters;
 use deliver::Courier;

@@ -19,7 +19,7 @@ use crate::counters::{Counters, count};
 use crate::deliver::{Courier, Outcome};
 use crate::error::ReportError;
 use crate::lock::FolderLock;
-use crate::store::{OutboxKind, OutboxRow, Store};
+use crate::store::{Heads, OutboxKind, OutboxRow, Store};
 use crate::vault::Vault;
 use crate::wall::WallClock;
 
@@ -164,6 +164,13 @@ struct UnderWay {
     cases: HashSet<String>,
 }
 
+impl UnderWay {
+    /// How many of them had failed before.
+    fn again(&self) -> usize {
+        self.rows.values().filter(|row| row.attempts > 0).count()
+    }
+}
+
 impl Poster {
     pub(crate) fn spawn(self) -> PosterHandle {
         let (stop, stopped) = oneshot::channel();
@@ -202,27 +209,45 @@ impl Poster {
 
     /// Starts every row that is due and has room. Returns how long nothing new will be due.
     async fn take_up(&self, under_way: &mut UnderWay) -> Result<Duration, ReportError> {
+        let (pause, held_back) = self.start(under_way, Heads::All).await?;
+        if !held_back {
+            return Ok(pause);
+        }
+        let (sooner, _) = self.start(under_way, Heads::Untried).await?;
+        Ok(pause.min(sooner))
+    }
+
+    /// As [`Poster::take_up`], of some rows; also whether rows that had failed before were held back to leave
+    /// room for one that had not: a desk that hangs over some cases does not keep the others waiting.
+    async fn start(&self, under_way: &mut UnderWay, which: Heads) -> Result<(Duration, bool), ReportError> {
         // Each case has one head, so this many hold at least one that is not under way.
         let concurrency = self.limits.concurrency.max(1);
+        let again_max = concurrency.saturating_sub(1).max(1);
         let wanted = u32::try_from(2 * concurrency + 1).unwrap_or(u32::MAX);
-        for row in self.store.outbox_heads(wanted).await? {
+        let mut held_back = false;
+        for row in self.store.outbox_heads(wanted, which).await? {
             if under_way.cases.contains(&row.case_id) {
                 continue;
             }
             let due_in_ms = row.next_at_ms.saturating_sub(self.clock.now_ms());
             if due_in_ms > 0 {
-                return Ok(Duration::from_millis(due_in_ms.unsigned_abs()).min(self.limits.idle_look));
+                let pause = Duration::from_millis(due_in_ms.unsigned_abs()).min(self.limits.idle_look);
+                return Ok((pause, held_back));
             }
             if under_way.tasks.len() >= concurrency {
                 // The end of one of those wakes us.
-                return Ok(self.limits.idle_look);
+                break;
+            }
+            if row.attempts > 0 && under_way.again() >= again_max {
+                held_back = true;
+                continue;
             }
             let (courier, posted) = (Arc::clone(&self.courier), row.clone());
             let id = under_way.tasks.spawn(async move { courier.deliver(&posted).await }).id();
             under_way.cases.insert(row.case_id.clone());
             under_way.rows.insert(id, row);
         }
-        Ok(self.limits.idle_look)
+        Ok((self.limits.idle_look, held_back))
     }
 
     /// Settles a row whose post has ended.

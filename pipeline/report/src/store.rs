@@ -4,11 +4,13 @@
 //! `BEGIN IMMEDIATE` transaction) and never an answer before the disk has it (WAL, `synchronous=FULL`).
 //! One connection, so there is one writer and no lock order.
 
+mod chain;
 mod commit;
 mod outbox;
 mod refile;
+mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use calib::time::Timestamp;
@@ -17,89 +19,23 @@ use logic::finding::SpotId;
 use logic::look::CameraId;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
+pub use chain::ChainHead;
+pub(crate) use chain::{ChainRow, Chained, KeptRow};
 pub use commit::Committed;
 pub(crate) use commit::{Commit, CommitKind, Decision};
-pub(crate) use outbox::OutboxRow;
-pub use outbox::{OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
+pub use outbox::{DeadLetter, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
+pub(crate) use outbox::{Heads, OutboxRow};
 
 use crate::error::ReportError;
 use crate::vault::{Manifest, VaultRecord};
+use schema::SCHEMA_VERSION;
 
 /// The database's name in the folder.
 const FILE: &str = "report.sqlite";
-/// Newest schema that this program knows.
-const SCHEMA_VERSION: i64 = 3;
 /// `shirong cases retry` may write beside the service; longer than it ever takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-const SCHEMA_1: &str = "
-CREATE TABLE cases (
-  case_id TEXT PRIMARY KEY,
-  state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
-  standard_ref TEXT NOT NULL,
-  code TEXT NOT NULL,
-  opened_by_camera TEXT NOT NULL,
-  opened_by_box TEXT NOT NULL,
-  body TEXT NOT NULL,
-  changed_at_ms INTEGER NOT NULL,
-  manifest_due INTEGER NOT NULL DEFAULT 1
-) STRICT;
-CREATE INDEX cases_by_matter ON cases (standard_ref, code, state, changed_at_ms);
-CREATE TABLE spot_cases (
-  camera TEXT NOT NULL,
-  spot TEXT NOT NULL,
-  case_id TEXT NOT NULL REFERENCES cases (case_id),
-  last_at_ms INTEGER NOT NULL,
-  PRIMARY KEY (camera, spot)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE case_pictures (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  case_id TEXT NOT NULL REFERENCES cases (case_id),
-  record TEXT NOT NULL
-) STRICT;
-CREATE INDEX case_pictures_by_case ON case_pictures (case_id, number);
-CREATE TABLE outbox (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT,
-  case_id TEXT NOT NULL REFERENCES cases (case_id),
-  kind TEXT NOT NULL CHECK (kind IN ('case', 'sighting')),
-  key TEXT NOT NULL UNIQUE,
-  body TEXT NOT NULL,
-  evidence TEXT NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  added_at_ms INTEGER NOT NULL,
-  next_at_ms INTEGER NOT NULL,
-  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'dead')),
-  last_error TEXT
-) STRICT;
-CREATE INDEX outbox_undone_by_case ON outbox (case_id, seq) WHERE state <> 'done';
-CREATE INDEX outbox_by_state ON outbox (state, added_at_ms);
-CREATE INDEX outbox_due ON outbox (next_at_ms, seq) WHERE state = 'pending';
-CREATE TABLE watch_state (
-  camera TEXT PRIMARY KEY,
-  snapshot TEXT NOT NULL,
-  at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 1;
-";
-
-/// A sighting carries what its finding would need to open a case (see `refile`); older rows carry nothing.
-const SCHEMA_2: &str = "
-ALTER TABLE outbox ADD COLUMN carried TEXT;
-PRAGMA user_version = 2;
-";
-/// What a camera's view normally looks like, beside its watch: large, and written seldom.
-const SCHEMA_3: &str = "
-CREATE TABLE scene_state (
-  camera TEXT PRIMARY KEY,
-  snapshot TEXT NOT NULL,
-  at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = 3;
-";
-/// From each version to the next.
-const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2, SCHEMA_3];
 
 /// The database of one folder.
 #[derive(Debug, Clone)]
@@ -120,8 +56,15 @@ impl Store {
     /// Opens or makes the database of a folder whose lock the caller holds.
     pub(crate) async fn open(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(FILE);
-        let store = Self::connect(&path, true).await?;
-        store.migrate(&path).await?;
+        let store = Self::connect(&path, true).await.map_err(|e| damaged(&path, e))?;
+        let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_all(&store.pool)
+            .await
+            .map_err(|e| damaged(&path, ReportError::store("check the database")(e)))?;
+        if said != ["ok"] {
+            return Err(ReportError::Damaged { path, said: said.join("; ") });
+        }
+        schema::migrate(&store, &path).await?;
         Ok(store)
     }
 
@@ -135,8 +78,8 @@ impl Store {
             return Err(ReportError::NoStore { folder: folder.to_owned() });
         }
         let store = Self::connect(&path, false).await?;
-        match store.schema_version().await? {
-            found if found > SCHEMA_VERSION => Err(newer(path, found)),
+        match schema::version(&store).await? {
+            found if found > SCHEMA_VERSION => Err(schema::newer(path, found)),
             // Lists and retries use nothing that came later; only the service migrates.
             found if found >= 1 => Ok(store),
             _ => Err(ReportError::NoStore { folder: folder.to_owned() }),
@@ -151,35 +94,25 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
+        if create {
+            // Said at once and in SQLite's own words; the pool would try until its deadline and say that alone.
+            let mut first = SqliteConnection::connect_with(&options)
+                .await
+                .map_err(ReportError::store("open the database"))?;
+            writes(&mut first).await.map_err(ReportError::store("write to the database"))?;
+            first.close().await.map_err(ReportError::store("close the database"))?;
+        }
+        let mut pool = SqlitePoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_with(options)
-            .await
-            .map_err(ReportError::store("open the database"))?;
+            .after_release(|connection, _| Box::pin(is_between_transactions(connection)));
+        if create {
+            pool = pool.after_connect(|connection, _| Box::pin(writes(connection)));
+        }
+        let pool = pool.connect_with(options).await.map_err(ReportError::store("open the database"))?;
         Ok(Self { pool })
-    }
-
-    async fn schema_version(&self) -> Result<i64, ReportError> {
-        sqlx::query_scalar("PRAGMA user_version")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(ReportError::store("read the schema version"))
-    }
-
-    async fn migrate(&self, path: &Path) -> Result<(), ReportError> {
-        let found = self.schema_version().await?;
-        if found > SCHEMA_VERSION {
-            return Err(newer(path.to_owned(), found));
-        }
-        let applied = usize::try_from(found).unwrap_or(0);
-        for schema in SCHEMAS.into_iter().skip(applied) {
-            let mut tx = self.begin().await?;
-            sqlx::raw_sql(schema).execute(&mut *tx).await.map_err(ReportError::store("make the tables"))?;
-            finish(tx).await?;
-        }
-        Ok(())
     }
 
     /// Ends all use and folds the write-ahead log into the database.
@@ -297,6 +230,8 @@ impl Store {
 
     /// What a case's manifest is to say.
     pub(crate) async fn manifest(&self, case_id: &str) -> Result<Manifest, ReportError> {
+        // Links first: a commit in between then shows as links that are missing, and is written again.
+        let links = chain::links_of(&self.pool, case_id).await?;
         let records: Vec<String> =
             sqlx::query_scalar("SELECT record FROM case_pictures WHERE case_id = ? ORDER BY number")
                 .bind(case_id)
@@ -307,19 +242,21 @@ impl Store {
             .iter()
             .map(|r| read_json::<VaultRecord>("picture record", r))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Manifest { case_id: case_id.to_owned(), pictures })
+        Ok(Manifest { case_id: case_id.to_owned(), pictures, links })
     }
 
     /// This manifest is on disk. `false` where more pictures came meanwhile, so that it is due again.
     pub(crate) async fn manifest_written(&self, manifest: &Manifest) -> Result<bool, ReportError> {
-        let count = i64::try_from(manifest.pictures.len()).unwrap_or(i64::MAX);
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let due: Option<i64> = sqlx::query_scalar(
             "UPDATE cases SET manifest_due =
-               ((SELECT count(*) FROM case_pictures WHERE case_id = ?1) <> ?2)
+               ((SELECT count(*) FROM case_pictures WHERE case_id = ?1) <> ?2
+                OR (SELECT count(*) FROM evidence_log WHERE case_id = ?1) <> ?3)
              WHERE case_id = ?1 RETURNING manifest_due",
         )
         .bind(&manifest.case_id)
-        .bind(count)
+        .bind(count(manifest.pictures.len()))
+        .bind(count(manifest.links.len()))
         .fetch_optional(&self.pool)
         .await
         .map_err(ReportError::store("note a manifest as written"))?;
@@ -327,12 +264,39 @@ impl Store {
     }
 }
 
-async fn finish(tx: Transaction<'_, Sqlite>) -> Result<(), ReportError> {
-    tx.commit().await.map_err(ReportError::store("commit"))
+/// A full disk makes SQLite end a transaction by itself; the ROLLBACK that follows then fails, and the connection
+/// counts as inside a transaction for ever, in which none begins. Such a one is closed and another opened.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Behind what was asked of it before, a rollback among it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
-fn newer(path: PathBuf, found: i64) -> ReportError {
-    ReportError::NewerSchema { path, found, known: SCHEMA_VERSION }
+/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
+/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
+async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// SQLite's word for a file that is none of its own, or not as it left it.
+fn damaged(path: &Path, error: ReportError) -> ReportError {
+    match &error {
+        ReportError::Store { source: sqlx::Error::Database(said), .. }
+            if said
+                .code()
+                .is_some_and(|code| matches!(code.as_ref(), "11" | "26" | "267" | "523" | "779")) =>
+        {
+            ReportError::Damaged { path: path.to_owned(), said: said.to_string() }
+        }
+        _ => error,
+    }
+}
+
+async fn finish(tx: Transaction<'_, Sqlite>) -> Result<(), ReportError> {
+    tx.commit().await.map_err(ReportError::store("commit"))
 }
 
 fn read_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, ReportError> {
@@ -366,6 +330,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_transaction_that_sqlite_ended_by_itself_does_not_stop_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        for _ in 0..2 {
+            let mut tx = store.begin().await.unwrap();
+            // As SQLite does where the disk is full.
+            sqlx::raw_sql("ROLLBACK").execute(&mut *tx).await.unwrap();
+            assert_eq!(finish(tx).await.unwrap_err().class(), crate::ErrorClass::Retry);
+            finish(store.begin().await.unwrap()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_can_only_read_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.close().await;
+        let options = SqliteConnectOptions::new().filename(dir.path().join(FILE));
+        writes(&mut SqliteConnection::connect_with(&options).await.unwrap()).await.unwrap();
+        let reads = options.read_only(true);
+        assert!(writes(&mut SqliteConnection::connect_with(&reads).await.unwrap()).await.is_err());
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'can_write'";
+        let store = Store::open(dir.path()).await.unwrap();
+        assert_eq!(pragma(&store, tables).await, "0");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_none_is_refused_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE), b"not a database, and longer than its header: ".repeat(99))
+            .unwrap();
+        let refused = Store::open(dir.path()).await.unwrap_err();
+        assert!(matches!(refused, ReportError::Damaged { .. }), "{refused}");
+        assert!(refused.to_string().contains("report.sqlite"), "{refused}");
+    }
+
+    /// A page in the middle overwritten, as a bad disk does.
+    #[tokio::test]
+    async fn a_damaged_database_is_refused_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        store.close().await;
+        let path = dir.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[3 * 4096..5 * 4096].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        let refused = Store::open(dir.path()).await.unwrap_err();
+        assert!(matches!(refused, ReportError::Damaged { .. }), "{refused}");
+        assert_eq!(refused.class(), crate::ErrorClass::Reject);
+    }
+
+    #[tokio::test]
     async fn a_newer_store_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
@@ -381,7 +397,7 @@ mod tests {
     async fn a_store_of_the_first_schema_is_brought_forward_and_can_be_listed_before() {
         let dir = tempfile::tempdir().unwrap();
         let old = Store::connect(&dir.path().join(FILE), true).await.unwrap();
-        sqlx::raw_sql(SCHEMA_1).execute(&old.pool).await.unwrap();
+        sqlx::raw_sql(schema::SCHEMA_1).execute(&old.pool).await.unwrap();
         sqlx::raw_sql(
             "INSERT INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box, body,
                changed_at_ms) VALUES ('1', 'open', '', '', '', '', '', 0);
@@ -397,7 +413,7 @@ mod tests {
         beside.close().await;
         let store = Store::open(dir.path()).await.unwrap();
         assert_eq!(pragma(&store, "PRAGMA user_version").await, SCHEMA_VERSION.to_string());
-        let heads = store.outbox_heads(9).await.unwrap();
+        let heads = store.outbox_heads(9, Heads::All).await.unwrap();
         // It carries nothing, so that it can only be settled; the next look opens the case.
         let refused = store.settle_case_closed(heads[0].seq, "1", "closed", Timestamp::from_millis(5)).await;
         assert!(refused.unwrap().opened.is_empty());

@@ -27,6 +27,7 @@ use crate::error::ReportError;
 use crate::hash::Sha256Hex;
 use crate::mask::MaskedJpeg;
 use crate::picture::Jpeg;
+use crate::store::ChainHead;
 
 /// Folders hold faces and plates in the clear: for the service's own user only.
 const FOLDER_MODE: u32 = 0o700;
@@ -75,6 +76,10 @@ pub struct Manifest {
     pub case_id: String,
     /// Its pictures, oldest first.
     pub pictures: Vec<VaultRecord>,
+    /// Its records in the evidence log, which end where this manifest ends. None in one that was written
+    /// before there was a log.
+    #[serde(default)]
+    pub links: Vec<ChainHead>,
 }
 
 /// A masked copy read back to be sent.
@@ -86,6 +91,19 @@ pub enum CopyRead {
     Missing,
     /// The bytes are not those that the name stands for.
     Damaged,
+}
+
+/// A file held against its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FileRead {
+    /// As it was kept.
+    Good { bytes: u64 },
+    /// Other bytes.
+    Altered { found: Sha256Hex },
+    /// Not there.
+    Missing,
+    /// There, and the disk does not give it.
+    Unreadable(String),
 }
 
 /// The folder.
@@ -111,6 +129,11 @@ impl Vault {
             fs::remove_file(&path).map_err(ReportError::disk("remove", &path))?;
         }
         Ok(vault)
+    }
+
+    /// A folder that another process may be using: to read in, and nothing is made or thrown away.
+    pub(crate) fn beside(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), temp_number: AtomicU64::new(0) }
     }
 
     /// Keeps an original.
@@ -151,6 +174,42 @@ impl Vault {
         let json = serde_json::to_vec_pretty(manifest)
             .map_err(|source| ReportError::NoJson { what: "manifest", source })?;
         self.write_durably(&self.folder.join("cases").join(format!("{}.json", manifest.case_id)), &json)
+    }
+
+    /// A case's manifest; `None` where there is none.
+    pub(crate) fn read_manifest(&self, case_id: &str) -> Result<Option<Vec<u8>>, ReportError> {
+        let path = self.folder.join("cases").join(format!("{case_id}.json"));
+        match fs::read(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(ReportError::disk("read", &path)(e)),
+        }
+    }
+
+    /// The cases that have a manifest.
+    pub(crate) fn manifest_names(&self) -> Result<Vec<String>, ReportError> {
+        let folder = self.folder.join("cases");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&folder).map_err(ReportError::disk("list", &folder))? {
+            let name = entry.map_err(ReportError::disk("list", &folder))?.file_name();
+            names.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Hashes a picture in `originals` or `copies`. Its path is given from the vault's folder on.
+    pub(crate) fn check_file(&self, part: &str, sha256: &Sha256Hex, at: Timestamp) -> (PathBuf, FileRead) {
+        let Ok(path) = self.path_of(part, sha256, at) else {
+            let why = format!("its time, {} ms since 1970, has no calendar day", at.as_millis());
+            return (PathBuf::from(format!("{part}/{sha256}.jpg")), FileRead::Unreadable(why));
+        };
+        let read = match File::open(&path).and_then(|mut file| Sha256Hex::of_reader(&mut file)) {
+            Ok((found, bytes)) if found == *sha256 => FileRead::Good { bytes },
+            Ok((found, _)) => FileRead::Altered { found },
+            Err(e) if e.kind() == ErrorKind::NotFound => FileRead::Missing,
+            Err(e) => FileRead::Unreadable(e.to_string()),
+        };
+        (path.strip_prefix(&self.folder).unwrap_or(&path).to_owned(), read)
     }
 
     /// Where the staged first frames are.

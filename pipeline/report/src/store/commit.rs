@@ -23,6 +23,7 @@ use sqlx::SqliteConnection;
 use tracing::error;
 use uuid::Uuid;
 
+use super::chain::{self, Entered};
 use super::outbox::{NewRow, OutboxKind, insert_row};
 use super::refile::Carried;
 use super::{Store, finish, read_json, write_json};
@@ -241,7 +242,7 @@ pub(super) async fn open_case(
     .await
     .map_err(ReportError::store("open a case"))?;
     bind_spot(tx, finding, &case.case_id).await?;
-    keep_pictures(tx, &case.case_id, pictures).await?;
+    keep_pictures(tx, &case.case_id, pictures, commit.now).await?;
     let row = NewRow {
         case_id: &case.case_id,
         kind: OutboxKind::Case,
@@ -281,7 +282,7 @@ pub(super) async fn add_sighting(
         return Ok(Committed::AlreadyCommitted(case_id));
     }
     bind_spot(tx, finding, &case_id).await?;
-    keep_pictures(tx, &case_id, pictures).await?;
+    keep_pictures(tx, &case_id, pictures, commit.now).await?;
     count_sighting(tx, &case_id, &sighting, commit.now).await?;
     Ok(Committed::SightingOf(case_id))
 }
@@ -344,7 +345,9 @@ async fn keep_pictures(
     tx: &mut SqliteConnection,
     case_id: &str,
     pictures: &[VaultRecord],
+    now: Timestamp,
 ) -> Result<(), ReportError> {
+    chain::append(tx, case_id, Entered::Committed, pictures, now).await?;
     for record in pictures {
         sqlx::query("INSERT INTO case_pictures (case_id, record) VALUES (?, ?)")
             .bind(case_id)

@@ -86,6 +86,20 @@ pub struct OutboxEntry {
     pub last_error: Option<String>,
 }
 
+/// A dead row with what it would have posted, for a person to look at or to carry elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadLetter {
+    /// The row.
+    #[serde(flatten)]
+    pub entry: OutboxEntry,
+    /// Under which key it is posted.
+    pub idempotency_key: String,
+    /// The case or sighting as it is posted.
+    pub body: serde_json::Value,
+    /// SHA-256 of each masked picture that goes before it.
+    pub evidence: Vec<Sha256Hex>,
+}
+
 /// How many rows are in which state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct OutboxCounts {
@@ -106,6 +120,14 @@ pub enum Retry {
     All,
     /// The one with this number.
     Seq(i64),
+}
+
+/// Which rows the poster asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heads {
+    All,
+    /// Those that have not failed yet.
+    Untried,
 }
 
 /// A row with what the poster needs.
@@ -172,14 +194,15 @@ type EntryFields = (i64, String, String, String, i64, i64, i64, Option<String>);
 impl Store {
     /// The first row of each case that may be told now or later, soonest first. A case's row must be done
     /// before its sightings; a dead sighting does not hold up the ones behind it.
-    pub(crate) async fn outbox_heads(&self, limit: u32) -> Result<Vec<OutboxRow>, ReportError> {
+    pub(crate) async fn outbox_heads(&self, limit: u32, which: Heads) -> Result<Vec<OutboxRow>, ReportError> {
         let rows: Vec<RowFields> = sqlx::query_as(
             "SELECT seq, case_id, kind, key, body, evidence, attempts, next_at_ms FROM outbox AS o
-             WHERE state = 'pending' AND NOT EXISTS (
+             WHERE state = 'pending' AND (attempts = 0 OR NOT ?1) AND NOT EXISTS (
                SELECT 1 FROM outbox AS e WHERE e.case_id = o.case_id AND e.seq < o.seq
                AND e.state <> 'done' AND (e.state = 'pending' OR e.kind = 'case'))
-             ORDER BY next_at_ms, seq LIMIT ?",
+             ORDER BY next_at_ms, seq LIMIT ?2",
         )
+        .bind(which == Heads::Untried)
         .bind(limit)
         .fetch_all(&self.pool)
         .await
@@ -277,6 +300,28 @@ impl Store {
                 last_error,
             };
         Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// Dead rows with their contents, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, ReportError> {
+        let mut letters = Vec::new();
+        for entry in self.outbox(Some(OutboxState::Dead)).await? {
+            let row: Option<(String, String, String)> =
+                sqlx::query_as("SELECT key, body, evidence FROM outbox WHERE seq = ? AND state = 'dead'")
+                    .bind(entry.seq)
+                    .fetch_optional(&self.pool)
+                    .await
+                    .map_err(ReportError::store("read a dead letter"))?;
+            // Put back into the outbox meanwhile.
+            let Some((idempotency_key, body, evidence)) = row else { continue };
+            let evidence: Vec<CopyRef> = read_json("evidence list", &evidence)?;
+            let evidence = evidence.into_iter().map(|copy| copy.sha256).collect();
+            letters.push(DeadLetter { entry, idempotency_key, body: read_json("body", &body)?, evidence });
+        }
+        Ok(letters)
     }
 
     /// Makes dead rows pending and due again. Returns how many.
@@ -443,7 +488,8 @@ mod tests {
                     }
                 }
             }
-            let heads: Vec<i64> = store.outbox_heads(99).await.unwrap().iter().map(|row| row.seq).collect();
+            let heads: Vec<i64> =
+                store.outbox_heads(99, Heads::All).await.unwrap().iter().map(|row| row.seq).collect();
             prop_assert_eq!(heads, model_heads(&model), "{:?}", model);
         }
         let counts = store.outbox_counts().await.unwrap();

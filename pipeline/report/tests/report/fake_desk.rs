@@ -52,6 +52,8 @@ pub(crate) struct Kept {
     pub(crate) closed: HashSet<String>,
     /// Cases that are answered with 500.
     pub(crate) failing: HashSet<String>,
+    /// Cases that are never answered.
+    pub(crate) hanging: HashSet<String>,
     pub(crate) faults: VecDeque<(On, How)>,
     /// Every request: what, and the case or hash it was about.
     pub(crate) arrivals: Vec<(On, String)>,
@@ -140,6 +142,7 @@ async fn play(
             == Some(format!("Bearer {}", kept.token).as_str());
         let position = kept.faults.iter().position(|(kind, _)| *kind == on);
         let fault = position.and_then(|at| kept.faults.remove(at)).map(|(_, how)| how);
+        let fault = fault.or_else(|| kept.hanging.contains(about).then_some(How::Hang));
         let answer = if !authorized {
             (StatusCode::UNAUTHORIZED, "token".to_owned())
         } else if matches!(fault, Some(How::Status(_) | How::Busy(_) | How::Hang | How::Drop)) {
@@ -175,6 +178,11 @@ fn key(headers: &HeaderMap) -> &str {
     headers.get("idempotency-key").and_then(|v| v.to_str().ok()).unwrap_or("")
 }
 
+/// The part of a case that acknowledges it.
+fn told(case_id: &str) -> String {
+    format!(r#"{{"case_id":"{case_id}"}}"#)
+}
+
 fn all_there(kept: &Kept, evidence: &[Evidence]) -> bool {
     evidence.iter().all(|e| {
         e.masked && e.uri == format!("/api/v1/evidence/{}", e.sha256) && kept.evidence.contains_key(&e.sha256)
@@ -192,7 +200,8 @@ async fn put_evidence(
             return (StatusCode::UNPROCESSABLE_ENTITY, "hash".into());
         }
         let fresh = kept.evidence.insert(sha256.clone(), body.to_vec()).is_none();
-        (if fresh { StatusCode::CREATED } else { StatusCode::OK }, String::new())
+        let answer = format!(r#"{{"sha256":"{sha256}"}}"#);
+        (if fresh { StatusCode::CREATED } else { StatusCode::OK }, answer)
     })
     .await
 }
@@ -202,14 +211,15 @@ async fn post_case(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: 
     play(&shared, On::Case, &case.case_id.clone(), &headers, |kept| {
         if let Some(known) = kept.case_bodies.get(&case.idempotency_key) {
             let same = *known == body;
-            return (if same { StatusCode::OK } else { StatusCode::CONFLICT }, String::new());
+            return (if same { StatusCode::OK } else { StatusCode::CONFLICT }, told(&case.case_id));
         }
         if key(&headers) != case.idempotency_key || !all_there(kept, &case.evidence) {
             return (StatusCode::UNPROCESSABLE_ENTITY, "key or evidence".into());
         }
         kept.case_bodies.insert(case.idempotency_key.clone(), body.clone());
+        let answer = told(&case.case_id);
         assert!(kept.cases.insert(case.case_id.clone(), case).is_none(), "one id, two keys");
-        (StatusCode::CREATED, String::new())
+        (StatusCode::CREATED, answer)
     })
     .await
 }
@@ -224,7 +234,7 @@ async fn post_sighting(
     play(&shared, On::Sighting, &case_id, &headers, |kept| {
         if let Some(known) = kept.sighting_bodies.get(&sighting.idempotency_key) {
             let same = *known == body;
-            return (if same { StatusCode::OK } else { StatusCode::CONFLICT }, String::new());
+            return (if same { StatusCode::OK } else { StatusCode::CONFLICT }, told(&case_id));
         }
         if !kept.cases.contains_key(&case_id) {
             return (StatusCode::NOT_FOUND, "no such case".into());
@@ -237,7 +247,7 @@ async fn post_sighting(
         }
         kept.sighting_bodies.insert(sighting.idempotency_key.clone(), body.clone());
         kept.sightings.push((case_id.clone(), sighting));
-        (StatusCode::CREATED, String::new())
+        (StatusCode::CREATED, told(&case_id))
     })
     .await
 }

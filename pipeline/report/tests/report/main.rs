@@ -6,3 +6,4 @@ mod crash;
 mod fake_desk;
 mod posting;
 mod scene;
+mod vault;

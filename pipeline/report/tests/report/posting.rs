@@ -329,6 +329,14 @@ async fn lost_evidence_is_a_dead_letter_and_the_finding_stays() {
     .await;
     assert!(reason.contains(&sha) && reason.contains("not in the vault"), "{reason}");
     assert_eq!(desk.kept().cases.len(), 0);
+    // A person sees what it would have posted.
+    let letters = reporter.store().dead_letters().await.unwrap();
+    let case = &reporter.store().cases().await.unwrap()[0].case;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].body["case_id"], case.case_id.as_str());
+    assert_eq!(letters[0].idempotency_key, case.idempotency_key);
+    assert!(letters[0].evidence.iter().any(|one| one.as_str() == sha));
+    assert_eq!(serde_json::to_value(&letters[0]).unwrap()["last_error"], reason);
     std::fs::write(&path, saved).unwrap();
     reporter.retry_dead(Retry::All).await.unwrap();
     event(&mut events, case_posted).await;
@@ -375,4 +383,47 @@ async fn a_desk_that_is_not_there_is_waited_for() {
     assert!(!misconfigured);
     let counts = reporter.store().outbox_counts().await.unwrap();
     assert_eq!((counts.pending, counts.dead), (1, 0));
+}
+
+#[tokio::test]
+async fn a_page_that_says_200_is_no_acknowledgement() {
+    let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
+    let reporter = reopen(&config(dir.path(), &desk.url())).await;
+    for on in [On::Evidence, On::Case, On::Sighting] {
+        desk.fail([200, 201, 202, 204].map(|status| (on, How::Status(status))));
+    }
+    let mut events = reporter.events();
+    let _poster = reporter.spawn_poster();
+    let found = finding("a", 0.0, START_MS, START_MS + 60_000);
+    commit(&reporter, &confirmed(&Frame::new(20), &found)).await;
+    commit(&reporter, &seen(&Frame::new(30), &finding("a", 0.0, START_MS, START_MS + 120_000))).await;
+    event(&mut events, sighting_posted).await;
+    let kept = desk.kept();
+    assert_eq!((kept.cases.len(), kept.sightings.len(), kept.evidence.len()), (1, 1, 4));
+    assert_eq!(reporter.counters().posts_retried, 12);
+}
+
+#[tokio::test]
+async fn cases_that_hang_leave_room_for_one_that_does_not() {
+    let (dir, desk) = (tempdir().unwrap(), FakeDesk::start().await);
+    let reporter = reopen(&config(dir.path(), &desk.url())).await;
+    let mut hanging = Vec::new();
+    for i in 0..12 {
+        let (east_m, first_ms) = (f64::from(i) * 100.0, START_MS + i64::from(i));
+        let found = finding("a", east_m, first_ms, first_ms + 1000);
+        hanging.push(commit(&reporter, &confirmed(&Frame::new(i as u8), &found)).await.case_id().to_owned());
+    }
+    desk.kept().hanging.extend(hanging.clone());
+    let mut events = reporter.events();
+    let _poster = reporter.spawn_poster();
+    let tried = |kept: &crate::fake_desk::Kept| {
+        kept.arrivals.iter().filter(|(_, about)| hanging.contains(about)).count()
+    };
+    desk.until("each has hung once, and four again", |kept| tried(kept) >= 16).await;
+    let good = finding("b", 5000.0, START_MS, START_MS + 1000);
+    commit(&reporter, &confirmed(&Frame::new(99), &good)).await;
+    let before = tried(&desk.kept());
+    event(&mut events, case_posted).await;
+    let between = tried(&desk.kept()) - before;
+    assert!(between <= 4, "{between} posts of hanging cases went before it");
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::store::Decision;
-use crate::store::outbox::OutboxKind;
+use crate::store::outbox::{Heads, OutboxKind};
 
 fn finding(camera: &str, lon: f64, first_ms: i64, at_ms: i64) -> Finding {
     let (first_at, at) = (Timestamp::from_millis(first_ms), Timestamp::from_millis(at_ms));
@@ -47,14 +47,16 @@ async fn put(store: &Store, kind: CommitKind, finding: &Finding) -> Committed {
 /// Told and closed: one case of camera `a` at 118.65 that this side takes for open.
 async fn told_case(store: &Store) -> String {
     let old = put(store, CommitKind::Confirmed, &finding("a", 118.65, 1, 10)).await;
-    let head = store.outbox_heads(9).await.unwrap().remove(0);
+    let head = store.outbox_heads(9, Heads::All).await.unwrap().remove(0);
     store.settle_done(head.seq).await.unwrap();
     old.case_id().to_owned()
 }
 
 /// What the poster does with a desk that has closed `closed`: until nothing of that case is pending.
 async fn refuse_all(store: &Store, closed: &str) {
-    while let Some(row) = store.outbox_heads(9).await.unwrap().iter().find(|row| row.case_id == closed) {
+    while let Some(row) =
+        store.outbox_heads(9, Heads::All).await.unwrap().iter().find(|row| row.case_id == closed)
+    {
         store.settle_case_closed(row.seq, closed, "closed", Timestamp::from_millis(99)).await.unwrap();
     }
 }
@@ -85,7 +87,7 @@ async fn a_crash_at_any_step_of_a_refusal_opens_one_case() {
         let again = finding("b", 118.65, 20, 31);
         put(&store, CommitKind::Seen, &again).await;
         put(&store, CommitKind::Confirmed, &finding("c", 118.650_01, 25, 32)).await;
-        let seq = store.outbox_heads(9).await.unwrap()[0].seq;
+        let seq = store.outbox_heads(9, Heads::All).await.unwrap()[0].seq;
         let settling = store.settle_case_closed(seq, &old, "closed", Timestamp::from_millis(99));
         let whole = cut_after(waits, settling).await.is_some();
         store.close().await;
@@ -122,7 +124,7 @@ async fn an_old_row_that_is_tried_again_joins_what_its_spot_has_now() {
     let store = Store::open(dir.path()).await.unwrap();
     let old = told_case(&store).await;
     put(&store, CommitKind::Seen, &finding("a", 118.65, 1, 11)).await;
-    store.settle_dead(store.outbox_heads(9).await.unwrap()[0].seq, "never").await.unwrap();
+    store.settle_dead(store.outbox_heads(9, Heads::All).await.unwrap()[0].seq, "never").await.unwrap();
     put(&store, CommitKind::Seen, &finding("a", 118.65, 1, 12)).await;
     refuse_all(&store, &old).await;
     store.retry_dead(crate::Retry::All, Timestamp::from_millis(50)).await.unwrap();

@@ -1,0 +1,185 @@
+//! `faults`: breaks a node on purpose and counts what came of it.
+//!
+//! In: a seed and how much. Out: a line a stage and, last, `faults: N injected, lost 0, double 0`; exit code 1
+//! where anything was lost, double or altered. Never: a node of anybody else's; each runs in a folder of its own.
+
+mod kills;
+mod node;
+mod platform;
+mod process;
+mod receiver;
+mod script;
+mod verdict;
+mod writes;
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use process::Shim;
+use verdict::Verdict;
+
+/// Kills and failing writes of the long form and of the short one, which is a sample of it.
+const KILLS_LONG: u64 = 1000;
+const KILLS_SHORT: u64 = 30;
+const EVERY_SHORT: u64 = 31;
+const CASES_LONG: usize = 10_000;
+const CASES_SHORT: usize = 300;
+
+#[derive(Parser)]
+#[command(name = "faults")]
+struct Arguments {
+    /// What the dice start from; printed, so that a run can be had again.
+    #[arg(long, default_value_t = rand::random::<u32>().into())]
+    seed: u64,
+    /// A sample, in about a minute.
+    #[arg(long)]
+    short: bool,
+    /// How many kills, in place of the form's own number.
+    #[arg(long)]
+    kills: Option<u64>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A node that is to be broken; the other stages start it.
+    #[command(hide = true)]
+    Node { folder: PathBuf, seed: u64, things: usize },
+    /// The kills alone.
+    Kills,
+    /// The failing writes alone.
+    Writes,
+    /// The platform that misbehaves alone.
+    Platform,
+}
+
+/// What was done and what came of it.
+#[derive(Default)]
+struct Tally {
+    injected: u64,
+    verdict: Verdict,
+}
+
+impl Tally {
+    /// Takes a verdict in; what is wrong is said at once. `false` where anything is.
+    fn judge(&mut self, what: String, injected: u64, verdict: Verdict) -> bool {
+        self.injected += injected;
+        let good = verdict.is_good();
+        for (how, list) in
+            [("lost", &verdict.lost), ("double", &verdict.double), ("evidence", &verdict.evidence)]
+        {
+            list.iter().for_each(|line| self.say(&format!("{how}: {what}: {line}")));
+        }
+        self.verdict.add(verdict);
+        good
+    }
+
+    fn bar(&self, what: &'static str, length: u64) -> Bar {
+        Bar::new(what, length)
+    }
+
+    fn say(&self, line: &str) {
+        // A closed pipe ends nothing here: the exit code tells.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+/// A bar on a terminal; a line every tenth elsewhere.
+struct Bar {
+    what: &'static str,
+    bar: Option<ProgressBar>,
+    length: u64,
+    started: Instant,
+    said: std::cell::Cell<u64>,
+}
+
+impl Bar {
+    fn new(what: &'static str, length: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+            ProgressBar::new(length)
+                .with_message(what)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { what, bar, length, started: Instant::now(), said: std::cell::Cell::new(0) }
+    }
+
+    fn set(&self, done: u64) {
+        let tenth = done * 10 / self.length.max(1);
+        match &self.bar {
+            Some(bar) => bar.set_position(done),
+            None if tenth > self.said.replace(tenth.max(self.said.get())) => {
+                let secs = self.started.elapsed().as_secs();
+                eprintln!("{}: {done} of {} after {secs} s", self.what, self.length);
+            }
+            None => {}
+        }
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(Command::Node { folder, seed, things }) = &arguments.command {
+        return match node::run(folder, *seed, *things) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("faults: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut tally = Tally::default();
+    tally.say(&format!("seed {}", arguments.seed));
+    let only = arguments.command.as_ref();
+    let wanted = |this: fn(&Command) -> bool| only.is_none_or(this);
+    runtime.block_on(async {
+        let seed = arguments.seed;
+        if wanted(|command| matches!(command, Command::Platform)) {
+            let cases = if arguments.short { CASES_SHORT } else { CASES_LONG };
+            platform::run(seed, cases, &mut tally).await?;
+        }
+        let Some(shim) = Shim::make()? else {
+            tally.say("kills and failing writes: not run: there is no C compiler (cc) to make the shim with");
+            return Ok(());
+        };
+        if wanted(|command| matches!(command, Command::Kills)) {
+            let kills = arguments.kills.unwrap_or(if arguments.short { KILLS_SHORT } else { KILLS_LONG });
+            kills::run(&shim, seed, kills, &mut tally).await?;
+        }
+        if wanted(|command| matches!(command, Command::Writes)) {
+            writes::run(&shim, seed, if arguments.short { EVERY_SHORT } else { 1 }, &mut tally).await?;
+        }
+        anyhow::Ok(())
+    })?;
+    let Verdict { lost, double, evidence } = &tally.verdict;
+    tally.say(&match evidence.len() {
+        0 => "evidence: whole after each".to_owned(),
+        wrong => format!("evidence: {wrong} findings"),
+    });
+    tally.say(&format!("faults: {} injected, lost {}, double {}", tally.injected, lost.len(), double.len()));
+    Ok(tally.verdict.is_good())
+}

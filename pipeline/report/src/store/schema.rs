@@ -1,0 +1,155 @@
+//! The tables, as steps that are only ever added to, and the way forward through them.
+//!
+//! In: a database of any earlier version. Out: one of this version, each step in one transaction, with a copy
+//! of the database as it was beside it (`report.sqlite.schema-N`). Never: backwards, and never a step before
+//! the copy is on disk.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::{Store, chain, finish};
+use crate::error::ReportError;
+
+/// Newest schema that this program knows.
+pub(super) const SCHEMA_VERSION: i64 = 4;
+/// The first that has the evidence log.
+pub(super) const WITH_CHAIN: i64 = 4;
+
+pub(super) const SCHEMA_1: &str = "
+CREATE TABLE cases (
+  case_id TEXT PRIMARY KEY,
+  state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+  standard_ref TEXT NOT NULL,
+  code TEXT NOT NULL,
+  opened_by_camera TEXT NOT NULL,
+  opened_by_box TEXT NOT NULL,
+  body TEXT NOT NULL,
+  changed_at_ms INTEGER NOT NULL,
+  manifest_due INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX cases_by_matter ON cases (standard_ref, code, state, changed_at_ms);
+CREATE TABLE spot_cases (
+  camera TEXT NOT NULL,
+  spot TEXT NOT NULL,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  last_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (camera, spot)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE case_pictures (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX case_pictures_by_case ON case_pictures (case_id, number);
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  kind TEXT NOT NULL CHECK (kind IN ('case', 'sighting')),
+  key TEXT NOT NULL UNIQUE,
+  body TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  added_at_ms INTEGER NOT NULL,
+  next_at_ms INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'dead')),
+  last_error TEXT
+) STRICT;
+CREATE INDEX outbox_undone_by_case ON outbox (case_id, seq) WHERE state <> 'done';
+CREATE INDEX outbox_by_state ON outbox (state, added_at_ms);
+CREATE INDEX outbox_due ON outbox (next_at_ms, seq) WHERE state = 'pending';
+CREATE TABLE watch_state (
+  camera TEXT PRIMARY KEY,
+  snapshot TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+";
+
+/// A sighting carries what its finding would need to open a case (see `refile`); older rows carry nothing.
+const SCHEMA_2: &str = "
+ALTER TABLE outbox ADD COLUMN carried TEXT;
+PRAGMA user_version = 2;
+";
+/// What a camera's view normally looks like, beside its watch: large, and written seldom.
+const SCHEMA_3: &str = "
+CREATE TABLE scene_state (
+  camera TEXT PRIMARY KEY,
+  snapshot TEXT NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 3;
+";
+/// What was kept as evidence, record after record (see `chain`).
+const SCHEMA_4: &str = "
+CREATE TABLE evidence_log (
+  number INTEGER PRIMARY KEY,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  record TEXT NOT NULL,
+  sha256 TEXT NOT NULL
+) STRICT;
+CREATE INDEX evidence_log_by_case ON evidence_log (case_id, number);
+CREATE TRIGGER evidence_log_keeps_rows BEFORE DELETE ON evidence_log
+  BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
+CREATE TRIGGER evidence_log_keeps_words BEFORE UPDATE ON evidence_log
+  BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
+PRAGMA user_version = 4;
+";
+/// From each version to the next. A step that was released is never edited.
+const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4];
+
+pub(super) async fn version(store: &Store) -> Result<i64, ReportError> {
+    sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(&store.pool)
+        .await
+        .map_err(ReportError::store("read the schema version"))
+}
+
+pub(super) async fn migrate(store: &Store, path: &Path) -> Result<(), ReportError> {
+    let found = version(store).await?;
+    if found > SCHEMA_VERSION {
+        return Err(newer(path.to_owned(), found));
+    }
+    if (1..SCHEMA_VERSION).contains(&found) {
+        keep_copy(store, path, found).await?;
+    }
+    let applied = usize::try_from(found).unwrap_or(0);
+    for (schema, reached) in SCHEMAS.into_iter().zip(1..).skip(applied) {
+        let mut tx = store.begin().await?;
+        sqlx::raw_sql(schema).execute(&mut *tx).await.map_err(ReportError::store("make the tables"))?;
+        if reached == WITH_CHAIN {
+            chain::adopt(&mut tx).await?;
+        }
+        finish(tx).await?;
+    }
+    Ok(())
+}
+
+/// The database as it is, write-ahead log included, in a file of its own. One of an earlier try that came to
+/// nothing is written anew: the database may have changed since under the older program.
+async fn keep_copy(store: &Store, path: &Path, found: i64) -> Result<(), ReportError> {
+    let copy = path.with_extension(format!("sqlite.schema-{found}"));
+    let fresh = copy.with_extension(format!("schema-{found}.new"));
+    match fs::remove_file(&fresh) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(ReportError::disk("remove", &fresh)(e)),
+        _ => {}
+    }
+    let name = fresh.to_str().ok_or_else(|| {
+        let not_text = std::io::Error::new(ErrorKind::InvalidFilename, "the path is no UTF-8");
+        ReportError::disk("write", &fresh)(not_text)
+    })?;
+    sqlx::query("VACUUM INTO ?")
+        .bind(name)
+        .execute(&store.pool)
+        .await
+        .map_err(ReportError::store("copy the database before it is brought forward"))?;
+    let synced = File::open(&fresh).and_then(|file| file.sync_all());
+    synced.map_err(ReportError::disk("flush", &fresh))?;
+    fs::rename(&fresh, &copy).map_err(ReportError::disk("rename to", &copy))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|f| f.sync_all()).map_err(ReportError::disk("flush", folder))
+}
+
+pub(super) fn newer(path: PathBuf, found: i64) -> ReportError {
+    ReportError::NewerSchema { path, found, known: SCHEMA_VERSION }
+}
