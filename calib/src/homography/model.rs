@@ -183,6 +183,9 @@ pub(super) fn seen(h: &Matrix3<f64>, p: Vector2<f64>) -> Option<Vector2<f64>> {
     (q.z > 1e-12 * h.norm()).then(|| q.xy() / q.z)
 }
 
+/// A decomposition of nine columns converges in a few dozen.
+const SVD_ITERATIONS_MAX: usize = 10_000;
+
 /// Normalised DLT, algorithm 4.2 of Hartley & Zisserman.
 pub(super) fn direct_linear(pairs: &[Pair]) -> Result<Matrix3<f64>, HomographyError> {
     // Four points give eight rows; a ninth of zeros makes the decomposition return all nine directions.
@@ -196,7 +199,9 @@ pub(super) fn direct_linear(pairs: &[Pair]) -> Result<Matrix3<f64>, HomographyEr
             design[(2 * i + 1, 6 + column)] = -p.y * v;
         }
     }
-    let svd = design.svd(false, true);
+    // Numbers near the end of the range overflow within the decomposition, which then never converges.
+    let svd = design.try_svd(false, true, 5.0 * f64::EPSILON, SVD_ITERATIONS_MAX);
+    let svd = svd.ok_or(HomographyError::Degenerate)?;
     let v_t = svd.v_t.ok_or(HomographyError::Degenerate)?;
     let mut order: Vec<usize> = (0..9).collect();
     order.sort_by(|&a, &b| svd.singular_values[b].total_cmp(&svd.singular_values[a]));
@@ -221,4 +226,19 @@ pub(super) fn oriented(h: Matrix3<f64>, pairs: &[Pair]) -> Result<Matrix3<f64>, 
         return Err(HomographyError::Mirrored);
     }
     Ok(h)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_at_the_end_of_the_range_have_no_homography_and_take_no_time() {
+        for huge in [1e308, -1e308, f64::MAX, f64::INFINITY, f64::NAN] {
+            let pairs: Vec<Pair> = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, huge), (2.0, 1.0)]
+                .map(|(x, y)| (Vector2::new(x, y), Vector2::new(y, huge)))
+                .to_vec();
+            assert!(direct_linear(&pairs).is_err(), "{huge}");
+        }
+    }
 }

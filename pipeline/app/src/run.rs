@@ -39,6 +39,8 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
         tracing::warn!("{doubt}");
     }
     let (health, data) = (node.health, node.data.clone());
+    // Before anything starts: a SIGTERM that comes meanwhile is an orderly stop too.
+    let signals = Signals::heard(true)?;
     let service = Service::start(node, onnxruntime)?;
     if let Some(listen) = health {
         match health::serve(&service, listen) {
@@ -55,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     }
     tracing::info!(desk = service.desk_url(), "running; stop with SIGTERM or Ctrl-C");
     tell_systemd(&[NotifyState::Ready]);
-    let asked = until_asked(&service, Some(SignalKind::hangup()))?;
+    let asked = until_asked(&service, signals)?;
     tracing::info!("stopping");
     tell_systemd(&[NotifyState::Stopping]);
     service.stop();
@@ -99,16 +101,34 @@ fn ping_every() -> Option<Duration> {
 /// Waits for SIGTERM or SIGINT (`true`), or for a stage of the service to end by itself (`false`). A second
 /// signal ends the process at once.
 pub(crate) fn wait(service: &Service) -> Result<bool> {
-    until_asked(service, None)
+    until_asked(service, Signals::heard(false)?)
 }
 
-/// As [`wait`]; at the signal `look_again` the model's files are looked at and the status is told.
-fn until_asked(service: &Service, look_again: Option<SignalKind>) -> Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// The signals to end and to look again, heard from when this is made.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+    /// Without it SIGHUP ends the process, as a terminal that closes wants it.
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    fn heard(with_hangup: bool) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (terminate, interrupt, hangup) = {
+            let _guard = runtime.enter();
+            let hangup = with_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, hangup)
+        };
+        Ok(Self { runtime, terminate, interrupt, hangup })
+    }
+}
+
+/// As [`wait`]; at each SIGHUP that is heard the model's files are looked at and the status is told.
+fn until_asked(service: &Service, signals: Signals) -> Result<bool> {
+    let Signals { runtime, mut terminate, mut interrupt, hangup: mut look_again } = signals;
     let asked = runtime.block_on(async {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut look_again = look_again.map(signal).transpose()?;
         let mut status = tokio::time::interval(STATUS_EVERY);
         // Without a watchdog this wakes once a minute for nothing.
         let (pings, every) = (ping_every().is_some(), ping_every().unwrap_or(STATUS_EVERY));
