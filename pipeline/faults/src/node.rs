@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use desk::{Desk, DeskConfig, token_sha256};
+use desk::{Desk, DeskConfig, NewToken, Role, TokenBook, token_sha256};
 use logic::look::CameraId;
 use report::{
     DeskTarget, ErrorClass, Job, PostLimits, PreparedJob, Reporter, ReporterConfig, Secret, prepare,
@@ -46,6 +46,7 @@ pub(crate) fn run(folder: &Path, seed: u64, things: usize) -> Result<()> {
 }
 
 async fn live(folder: &Path, seed: u64, things: usize) -> Result<()> {
+    let officer = officer(&folder.join("desk")).await?;
     let mut config = DeskConfig::new(folder.join("desk"), token_sha256(TOKEN));
     config.listen = "127.0.0.1:0".parse()?;
     let desk = Desk::open(config).await.context("opening the desk")?;
@@ -72,7 +73,7 @@ async fn live(folder: &Path, seed: u64, things: usize) -> Result<()> {
             continue;
         }
         match (&step.what, step.job()) {
-            (What::Closed(cell), _) => close(&reporter, &person, &url, cell).await?,
+            (What::Closed(cell), _) => close(&reporter, (&person, &officer), &url, cell).await?,
             (_, Some(job)) => commit(&reporter, &job).await?,
             (_, None) => bail!("bug: a step without a job"),
         }
@@ -109,14 +110,27 @@ async fn load(reporter: &Reporter, camera: &CameraId) -> Result<usize> {
     kept.map_or(Ok(0), |text| text.parse().with_context(|| format!("`{text}` is no place in the script")))
 }
 
+/// The token of who closes cases at the desk: a new one at each start.
+async fn officer(desk: &Path) -> Result<String> {
+    let book = TokenBook::open(desk).await.context("opening the desk's tokens")?;
+    let issued = book.issue(&NewToken::new("who closes", Role::Reviewer)).await;
+    book.close().await;
+    Ok(issued.context("making a token")?.0)
+}
+
 /// Closes what the desk has open in the cell. A desk that does not have it yet, or cannot now, is left alone.
-async fn close(reporter: &Reporter, person: &reqwest::Client, url: &str, cell: &str) -> Result<()> {
+async fn close(
+    reporter: &Reporter,
+    (person, token): (&reqwest::Client, &str),
+    url: &str,
+    cell: &str,
+) -> Result<()> {
     for local in reporter.store().cases().await? {
         let here = local.case.unit_grid.as_ref().is_some_and(|grid| grid.code == cell);
         if local.open && here {
             let url = format!("{url}/api/v1/cases/{}/close", local.case.case_id);
             let body = serde_json::json!({ "reason": "handled" });
-            drop(person.post(url).bearer_auth(TOKEN).json(&body).send().await);
+            drop(person.post(url).bearer_auth(token).json(&body).send().await);
         }
     }
     Ok(())
