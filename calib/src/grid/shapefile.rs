@@ -26,10 +26,7 @@ pub(super) fn cells(
         let name = prj.split('"').nth(1).unwrap_or(prj);
         faults.add("prj", GridFault::Crs(name.chars().take(60).collect()));
     }
-    let shapes = sound(shp).and_then(|()| {
-        ShapeReader::new(Cursor::new(shp)).and_then(ShapeReader::read).map_err(|error| error.to_string())
-    });
-    let shapes = shapes.map_err(|error| faults.add("shp", GridFault::Feature(error))).ok();
+    let shapes = shapes(shp).map_err(|error| faults.add("shp", GridFault::Feature(error))).ok();
     let records = records(dbf).map_err(|error| faults.add("dbf", GridFault::Feature(error))).ok();
     let (Some(shapes), Some(records)) = (shapes, records) else { return Err(faults.found) };
     if shapes.is_empty() {
@@ -45,47 +42,82 @@ pub(super) fn cells(
     checked(features.collect(), kind, faults)
 }
 
-/// Whether the counts in a `.shp` fit into its records. Its reader takes memory for as many parts and corners as a
-/// record claims to have, before it looks for them: twenty gigabytes for a file of four hundred bytes.
-fn sound(shp: &[u8]) -> Result<(), String> {
-    const HEADER_BYTES: usize = 100;
-    let bytes = |at: usize| -> Option<[u8; 4]> { shp.get(at..at.checked_add(4)?)?.try_into().ok() };
-    let little = |at: usize| bytes(at).map(u32::from_le_bytes);
+/// What every `.shp` begins with.
+const FILE_CODE: u32 = 9994;
+/// Bytes of a `.shp` before its first record, and of a record's own head.
+const HEADER_BYTES: usize = 100;
+const RECORD_HEAD_BYTES: usize = 8;
+
+/// Reads each record by itself, once its counts are known to fit into it. The library's reader takes memory for as
+/// many parts and corners as a record claims to have, before it looks for them, and goes on where it stopped reading
+/// and not where the record ends: gigabytes for a file of four hundred bytes.
+fn shapes(shp: &[u8]) -> Result<Vec<Shape>, String> {
+    let Some(header) = shp.get(..HEADER_BYTES) else {
+        return Err(format!("{} bytes are no Shapefile, whose header alone takes {HEADER_BYTES}", shp.len()));
+    };
+    if big(shp, 0) != Some(FILE_CODE) {
+        return Err("is no Shapefile: it begins with another number than 9994".to_owned());
+    }
+    let said = u64::from(big(shp, 24).unwrap_or_default()) * 2;
+    if said > shp.len() as u64 {
+        return Err(format!("{} bytes of the {said} that its header speaks of: is the file whole?", shp.len()));
+    }
+    let mut shapes = Vec::new();
     let mut at = HEADER_BYTES;
-    let mut number = 0;
-    while let Some(words) = bytes(at + 4).map(u32::from_be_bytes) {
-        number += 1;
-        let broken = |what: &str| Err(format!("record {number} {what}: is the file whole?"));
-        let (start, length) = (at + 8, u64::from(words) * 2);
-        if length > (shp.len() - start) as u64 {
-            return broken("is longer than the file");
+    while let Some(words) = big(shp, at + 4) {
+        let broken = |what: &str| format!("record {} {what}: is the file whole?", shapes.len() + 1);
+        let content = &shp[at + RECORD_HEAD_BYTES..];
+        let length = u64::from(words) * 2;
+        if length > content.len() as u64 {
+            return Err(broken("is longer than the file"));
         }
-        // Lines and polygons have parts and points, multipatches kinds of parts beside, multipoints points alone.
-        let (parts_at, points_at, bytes_a_part) = match little(start) {
-            Some(3 | 5 | 13 | 15 | 23 | 25) => (Some(36), 40, 4),
-            Some(31) => (Some(36), 40, 8),
-            Some(8 | 18 | 28) => (None, 36, 0),
-            _ => (None, 0, 0),
-        };
-        if points_at > 0 {
-            let count = |offset: usize| little(start + offset).map(u64::from).unwrap_or(u64::MAX);
-            let (parts, points) = (parts_at.map_or(0, count), count(points_at));
-            let head = points_at as u64 + 4;
-            let needed = parts.checked_mul(bytes_a_part).zip(points.checked_mul(16));
-            if needed.is_none_or(|(parts, points)| parts.saturating_add(points).saturating_add(head) > length)
-            {
-                return broken("claims more corners than it holds");
-            }
-            let mut before = 0;
-            for part in 0..parts as usize {
-                let first = count(points_at + 4 + 4 * part);
-                if parts_at.is_some() && (first < before || first > points) {
-                    return broken("has a ring that begins at no corner of its own");
-                }
-                before = first;
-            }
+        let content = &content[..length as usize];
+        sound(content).map_err(broken)?;
+        // A file of this record alone, its length where the reader looks for it.
+        let end = at + RECORD_HEAD_BYTES + content.len();
+        let mut alone = [header, &shp[at..end]].concat();
+        let length_words = (alone.len() / 2) as u32;
+        alone[24..28].copy_from_slice(&length_words.to_be_bytes());
+        let read = ShapeReader::new(Cursor::new(alone)).and_then(ShapeReader::read);
+        shapes.append(&mut read.map_err(|error| format!("record {}: {error}", shapes.len() + 1))?);
+        at = end;
+    }
+    Ok(shapes)
+}
+
+fn big(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+/// Whether the counts in a record's content fit into it.
+fn sound(content: &[u8]) -> Result<(), &'static str> {
+    let little = |at: usize| -> Option<u32> {
+        Some(u32::from_le_bytes(content.get(at..at.checked_add(4)?)?.try_into().ok()?))
+    };
+    let Some(kind) = little(0) else { return Err("is too short for the kind of its shape") };
+    // Lines and polygons have parts and points, multipatches kinds of parts beside, multipoints points alone.
+    let (parts_at, points_at, bytes_a_part) = match kind {
+        3 | 5 | 13 | 15 | 23 | 25 => (Some(36), 40, 4),
+        31 => (Some(36), 40, 8),
+        8 | 18 | 28 => (None, 36, 0),
+        _ => return Ok(()),
+    };
+    let count = |at: usize| little(at).map_or(u64::MAX, u64::from);
+    let (parts, points) = (parts_at.map_or(0, count), count(points_at));
+    let head = points_at as u64 + 4;
+    let needed = parts.checked_mul(bytes_a_part).zip(points.checked_mul(16));
+    let is_within =
+        |(parts, points): (u64, u64)| parts.saturating_add(points).saturating_add(head) <= content.len() as u64;
+    if !needed.is_some_and(is_within) {
+        return Err("claims more corners than it holds");
+    }
+    let mut before = 0;
+    for part in 0..parts as usize {
+        let first = count(points_at + 4 + 4 * part);
+        if first < before || first > points {
+            return Err("has a ring that begins at no corner of its own");
         }
-        at = start + length as usize;
+        before = first;
     }
     Ok(())
 }
@@ -195,6 +227,9 @@ mod tests {
     /// One polygon of one ring, as the fuzzer begins with it.
     fn record_of(parts: u32, points: u32, first: u32, words: u32) -> Vec<u8> {
         let mut shp = vec![0; 100];
+        shp[..4].copy_from_slice(&9994u32.to_be_bytes());
+        shp[28..32].copy_from_slice(&1000u32.to_le_bytes());
+        shp[32..36].copy_from_slice(&5u32.to_le_bytes());
         shp.extend([1u32.to_be_bytes(), words.to_be_bytes(), 5u32.to_le_bytes()].concat());
         shp.extend([0; 32]);
         shp.extend([parts.to_le_bytes(), points.to_le_bytes(), first.to_le_bytes()].concat());
@@ -204,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_record_that_claims_more_than_it_holds_takes_no_memory() {
-        sound(&record_of(1, 5, 0, 64)).unwrap();
+        shapes(&record_of(1, 5, 0, 64)).unwrap();
         for broken in [
             record_of(1, 0x6600_0000, 0, 64),
             record_of(0x7fff_ffff, 5, 0, 64),
@@ -213,10 +248,22 @@ mod tests {
             record_of(1, 5, 0, 65),
             record_of(1, 5, 0, u32::MAX),
             record_of(1, 5, 0, 3),
+            record_of(1, 5, 0, 0),
         ] {
-            let error = sound(&broken).unwrap_err();
+            let error = shapes(&broken).unwrap_err();
             assert!(error.starts_with("record 1 "), "{error}");
         }
+    }
+
+    #[test]
+    fn a_record_is_read_no_further_than_it_reaches() {
+        // An empty shape in a record that is longer; read on at once, what fills it would be the next record.
+        let mut padded = record_of(1, 5, 0, 64);
+        let filling = [2u32.to_be_bytes(), 0x7fff_ffffu32.to_be_bytes()].concat();
+        padded.splice(100..100, [&1u32.to_be_bytes()[..], &6u32.to_be_bytes(), &[0; 4], &filling].concat());
+        assert_eq!(shapes(&padded).unwrap().len(), 2);
+        padded[24..28].copy_from_slice(&1000u32.to_be_bytes());
+        assert!(shapes(&padded).unwrap_err().contains("is the file whole?"));
     }
 
     fn ring(west: f64, south: f64, size: f64) -> Vec<Point> {

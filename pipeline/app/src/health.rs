@@ -17,6 +17,7 @@ use axum::{Json, Router};
 use calib::check::Problem;
 use ingest::CameraState;
 use logic::scene::ViewFault;
+use report::Reporter;
 use serde_json::{Value, json};
 
 use crate::fleet::{CameraReport, Fleet};
@@ -32,6 +33,7 @@ struct Told {
     swap: Arc<Swap>,
     applied: Arc<Applied>,
     holding: Arc<Holding>,
+    reporter: Arc<Reporter>,
 }
 
 /// Answers at `listen` until the service ends; gives the address that was taken.
@@ -48,6 +50,7 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         swap: service.swap(),
         applied: service.applied(),
         holding: service.holding(),
+        reporter: service.platform().reporter(),
     };
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
@@ -192,6 +195,18 @@ async fn metrics(State(told): State<Told>) -> impl IntoResponse {
     for (name, help, kind, value) in alone {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+    }
+    for (count, help, value) in told.reporter.counters().entries() {
+        let name = format!("shirong_{count}_total");
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+    }
+    // A store that cannot be read is told by `shirong_store_refuses`.
+    if let Ok(outbox) = told.reporter.store().outbox_counts().await {
+        let name = "shirong_outbox_rows";
+        let _ = writeln!(text, "# HELP {name} Posts by where they stand.\n# TYPE {name} gauge");
+        for (state, count) in [("pending", outbox.pending), ("dead", outbox.dead)] {
+            let _ = writeln!(text, "{name}{{state=\"{state}\"}} {count}");
+        }
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

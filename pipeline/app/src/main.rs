@@ -27,6 +27,7 @@ mod probe;
 mod reference;
 mod reload;
 mod replay;
+mod retention;
 mod run;
 mod service;
 mod sight;

@@ -18,9 +18,10 @@ use calib::grid::Grids;
 use calib::matter::Catalogue;
 use calib::papers::{Faults, Found, Papers};
 use logic::look::CameraId;
+use report::Retention;
 use sha2::{Digest, Sha256};
 
-use crate::{eyes, reference, source};
+use crate::{eyes, reference, retention, source};
 
 /// Where the embedded desk listens when its file says nothing.
 pub(crate) const DESK_LISTEN: &str = "127.0.0.1:8642";
@@ -54,6 +55,8 @@ pub(crate) struct Node {
     pub desk: DeskPlace,
     /// Where its health is told, if anywhere.
     pub health: Option<SocketAddr>,
+    /// How long evidence is kept.
+    pub retention: Retention,
     /// Cameras by id.
     pub cameras: BTreeMap<CameraId, CameraEntry>,
     /// What the city has on paper.
@@ -156,7 +159,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let mut faults = Faults::default();
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
-    let Tables { name, data, cameras, model, papers, defaults, desk, health } = tables;
+    let Tables { name, data, cameras, model, papers, defaults, desk, health, retention } = tables;
     let ModelTable { manifest, detector, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
@@ -197,6 +200,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             model_batch_max: batch as usize,
             desk,
             health,
+            retention,
             cameras,
             papers,
             files: Vec::new(),
@@ -231,6 +235,7 @@ struct Tables<'t> {
     defaults: Defaults<'t>,
     desk: Option<DeskPlace>,
     health: Option<SocketAddr>,
+    retention: Retention,
 }
 
 /// `[model]`.
@@ -265,12 +270,13 @@ fn read_tables<'t>(
     let defaults = Defaults::read(source, root, &base.display().to_string());
     let desk = read_desk(source, root, folder);
     let health = read_health(source, root);
-    Tables { name, data, cameras, model, papers, defaults, desk, health }
+    let retention = retention::read(source, root, &papers.catalogue);
+    Tables { name, data, cameras, model, papers, defaults, desk, health, retention }
 }
 
 /// Not a node: every table of its file once, so that the reader asks for every key.
 const EVERY_TABLE: &str =
-    "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[desk.tls]\n[health]\n";
+    "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[desk.tls]\n[health]\n[evidence]\n[[evidence.matter]]\n";
 
 /// The JSON Schema of a node's file, made of what its reader asks for.
 pub(crate) fn schema() -> serde_json::Value {

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::node::{DeskPlace, Node, hex, secret};
+use crate::retention;
 use crate::sight::Remembered;
 
 /// Bytes of randomness in a token that the service makes for itself.
@@ -87,6 +88,7 @@ impl Platform {
             reporter.spawn_poster()
         };
         let reporter = Arc::new(reporter);
+        runtime.spawn(retention::keep_to(node.retention.clone(), Arc::clone(&reporter)));
         Ok(Self { runtime, reporter, poster, desk, desk_url, own })
     }
 

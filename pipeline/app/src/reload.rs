@@ -85,6 +85,7 @@ fn fixed(node: &Node) -> Fixed {
         ("model.batch_max", node.model_batch_max.to_string()),
         ("desk", format!("{:?}", node.desk)),
         ("health", format!("{:?}", node.health)),
+        ("evidence", format!("{:?}", node.retention)),
     ])
 }
 

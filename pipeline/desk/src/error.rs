@@ -55,6 +55,9 @@ pub enum DeskError {
     /// SQLite refused.
     #[error("the desk's store failed")]
     Store(#[from] sqlx::Error),
+    /// The store could not be copied before its schema was brought forward.
+    #[error("the desk's store: {0}")]
+    Copy(#[from] sqlite::CopyError),
     /// The server's socket failed.
     #[error("the desk stopped serving")]
     Serve(#[source] std::io::Error),

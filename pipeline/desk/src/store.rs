@@ -18,8 +18,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use calib::time::Timestamp;
 use logic::case::{Case, CaseState};
@@ -42,25 +42,12 @@ pub(crate) struct Store {
 impl Store {
     /// Opens or makes the file and brings its schema up to date.
     pub(crate) async fn open(path: &Path) -> Result<Self, DeskError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(WAIT_MAX)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // FULL: with NORMAL a case that was answered 201 could be lost by a power cut.
-            .synchronous(SqliteSynchronous::Full);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(WAIT_MAX)
-            .after_connect(|connection, _| Box::pin(writes(connection)))
-            .after_release(|connection, _| Box::pin(is_between_transactions(connection)))
-            .connect_with(options.clone().create_if_missing(true))
-            .await?;
-        schema::migrate(&writer).await?;
+        let writer = sqlite::open_writer(path, WAIT_MAX).await?;
+        schema::migrate(&writer, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(WAIT_MAX)
-            .connect_with(options.read_only(true))
+            .connect_with(sqlite::options(path, WAIT_MAX).read_only(true))
             .await?;
         Ok(Self { writer, readers })
     }
@@ -84,23 +71,6 @@ impl Store {
         self.readers.close().await;
         self.writer.close().await;
     }
-}
-
-/// A full disk makes SQLite end a transaction by itself; the ROLLBACK that follows then fails, and the connection
-/// counts as inside a transaction for ever, in which none begins. Such a one is closed and another opened.
-async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Behind what was asked of it before, a rollback among it.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
-}
-
-/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
-/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
-async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
-        .execute(connection)
-        .await
-        .map(drop)
 }
 
 /// The desk's own clock, for receipts. Times of a case come with the case.

@@ -168,7 +168,7 @@ impl Reporter {
     }
 
     /// Disk work off the async threads. It runs to its end even where the caller is dropped.
-    async fn on_disk<T: Send + 'static>(
+    pub(crate) async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Vault, &Staging) -> Result<T, ReportError> + Send + 'static,
     ) -> Result<T, ReportError> {

@@ -14,6 +14,13 @@ macro_rules! counters {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct CountersSnapshot { $(#[doc = $doc] pub $name: u64,)* }
 
+        impl CountersSnapshot {
+            /// Each count with its name and what it counts.
+            pub fn entries(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + use<> {
+                [$((stringify!($name), $doc, self.$name),)*].into_iter()
+            }
+        }
+
         impl Counters {
             pub(crate) fn snapshot(&self) -> CountersSnapshot {
                 CountersSnapshot { $($name: self.$name.load(Ordering::Relaxed),)* }
@@ -37,6 +44,7 @@ counters! {
     posts_retried "Posts put off: the desk could not be reached, was busy or failed.",
     posts_refused_by_configuration "Posts put off: the desk's address or token is wrong.",
     posts_dead "Posts that the desk refused for good, or whose evidence is gone.",
+    files_erased "Evidence files erased because their time was over.",
     events_dropped "Events that a slow listener missed.",
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
+use logic::case::CaseState;
 use serde::Deserialize;
 
 use crate::error::ReportError;
@@ -100,6 +101,24 @@ impl Courier {
             }
         }
         self.post_row(row).await
+    }
+
+    /// Whether the desk has closed a case; why not known, where it does not say.
+    pub(crate) async fn is_closed(&self, case_id: &str) -> Result<bool, String> {
+        #[derive(Deserialize)]
+        struct Told {
+            case_id: String,
+            state: CaseState,
+        }
+        let url = self.target.url(&format!("api/v1/cases/{case_id}"));
+        let request = self.client.get(url).header(AUTHORIZATION, self.authorization.clone());
+        let response = request.send().await.map_err(|e| chain(&e))?;
+        if !response.status().is_success() {
+            return Err(response.status().to_string());
+        }
+        let body = body_of(response).await.map_err(|e| chain(&e))?;
+        let told: Told = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
+        if told.case_id == case_id { Ok(told.state == CaseState::Closed) } else { Err("another case".into()) }
     }
 
     async fn put_evidence(&self, sha256: &str, bytes: Vec<u8>) -> Outcome {

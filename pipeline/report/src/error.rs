@@ -74,6 +74,9 @@ pub enum ReportError {
         /// Why not.
         source: sqlx::Error,
     },
+    /// The database could not be copied before its schema was brought forward.
+    #[error("store: {0}")]
+    Copy(#[from] sqlite::CopyError),
     /// A row of the store does not read as what was written there.
     #[error("store: {what} does not read back: {source}")]
     StoredJson {
@@ -121,7 +124,7 @@ impl ReportError {
     /// What the caller is to do.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Disk { .. } => ErrorClass::Retry,
+            Self::Disk { .. } | Self::Copy(_) => ErrorClass::Retry,
             Self::Store { source, .. } => match source {
                 sqlx::Error::Database(_)
                 | sqlx::Error::Io(_)

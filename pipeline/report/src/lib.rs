@@ -28,6 +28,7 @@ mod lock;
 mod mask;
 mod picture;
 mod post;
+mod retention;
 mod staging;
 mod store;
 mod target;
@@ -54,6 +55,7 @@ pub use post::{
     BACKOFF_FIRST, BACKOFF_MAX, COMPLAINT_PERIOD, CONCURRENCY, CONNECT_TIMEOUT, IDLE_LOOK, PostEvent,
     PostLimits, PosterHandle, REQUEST_TIMEOUT,
 };
+pub use retention::{Erased, KEEP_DAYS, KEEP_DAYS_MIN, Retention};
 pub use store::{
     ChainHead, Committed, DeadLetter, LocalCase, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry,
     Store,

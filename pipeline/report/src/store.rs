@@ -8,6 +8,7 @@ mod chain;
 mod commit;
 mod outbox;
 mod refile;
+mod retention;
 mod schema;
 
 use std::path::Path;
@@ -18,15 +19,15 @@ use logic::case::Case;
 use logic::finding::SpotId;
 use logic::look::CameraId;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use chain::ChainHead;
-pub(crate) use chain::{ChainRow, Chained, KeptRow};
+pub(crate) use chain::{ChainRow, Chained, Entered, KeptRow};
 pub use commit::Committed;
 pub(crate) use commit::{Commit, CommitKind, Decision};
 pub use outbox::{DeadLetter, OutboxCounts, OutboxEntry, OutboxKind, OutboxState, Retry};
 pub(crate) use outbox::{Heads, OutboxRow};
+pub(crate) use retention::Closed;
 
 use crate::error::ReportError;
 use crate::vault::{Manifest, VaultRecord};
@@ -56,7 +57,7 @@ impl Store {
     /// Opens or makes the database of a folder whose lock the caller holds.
     pub(crate) async fn open(folder: &Path) -> Result<Self, ReportError> {
         let path = folder.join(FILE);
-        let store = Self::connect(&path, true).await.map_err(|e| damaged(&path, e))?;
+        let store = Self::make(&path).await.map_err(|e| damaged(&path, e))?;
         let said: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_all(&store.pool)
             .await
@@ -77,7 +78,8 @@ impl Store {
         if !path.is_file() {
             return Err(ReportError::NoStore { folder: folder.to_owned() });
         }
-        let store = Self::connect(&path, false).await?;
+        let pool = sqlite::single(BUSY_TIMEOUT).connect_with(sqlite::options(&path, BUSY_TIMEOUT)).await;
+        let store = Self { pool: pool.map_err(ReportError::store("open the database"))? };
         match schema::version(&store).await? {
             found if found > SCHEMA_VERSION => Err(schema::newer(path, found)),
             // Lists and retries use nothing that came later; only the service migrates.
@@ -86,33 +88,9 @@ impl Store {
         }
     }
 
-    async fn connect(path: &Path, create: bool) -> Result<Self, ReportError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        if create {
-            // Said at once and in SQLite's own words; the pool would try until its deadline and say that alone.
-            let mut first = SqliteConnection::connect_with(&options)
-                .await
-                .map_err(ReportError::store("open the database"))?;
-            writes(&mut first).await.map_err(ReportError::store("write to the database"))?;
-            first.close().await.map_err(ReportError::store("close the database"))?;
-        }
-        let mut pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .after_release(|connection, _| Box::pin(is_between_transactions(connection)));
-        if create {
-            pool = pool.after_connect(|connection, _| Box::pin(writes(connection)));
-        }
-        let pool = pool.connect_with(options).await.map_err(ReportError::store("open the database"))?;
-        Ok(Self { pool })
+    async fn make(path: &Path) -> Result<Self, ReportError> {
+        let pool = sqlite::open_writer(path, BUSY_TIMEOUT).await;
+        Ok(Self { pool: pool.map_err(ReportError::store("open the database to write"))? })
     }
 
     /// Ends all use and folds the write-ahead log into the database.
@@ -264,32 +242,11 @@ impl Store {
     }
 }
 
-/// A full disk makes SQLite end a transaction by itself; the ROLLBACK that follows then fails, and the connection
-/// counts as inside a transaction for ever, in which none begins. Such a one is closed and another opened.
-async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Behind what was asked of it before, a rollback among it.
-    connection.ping().await?;
-    Ok(!connection.is_in_transaction())
-}
-
-/// Where a file cannot be opened to write at that moment, SQLite opens it to read, for good and without a
-/// word; a BEGIN IMMEDIATE there succeeds. Nothing of this reaches the disk.
-async fn writes(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("BEGIN IMMEDIATE; CREATE TABLE can_write (n INTEGER); ROLLBACK")
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
 /// SQLite's word for a file that is none of its own, or not as it left it.
 fn damaged(path: &Path, error: ReportError) -> ReportError {
     match &error {
-        ReportError::Store { source: sqlx::Error::Database(said), .. }
-            if said
-                .code()
-                .is_some_and(|code| matches!(code.as_ref(), "11" | "26" | "267" | "523" | "779")) =>
-        {
-            ReportError::Damaged { path: path.to_owned(), said: said.to_string() }
+        ReportError::Store { source, .. } if sqlite::is_damage(source) => {
+            ReportError::Damaged { path: path.to_owned(), said: source.to_string() }
         }
         _ => error,
     }
@@ -318,18 +275,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_is_on_the_disk_when_it_returns() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
-        assert_eq!(pragma(&store, "PRAGMA journal_mode").await, "wal");
-        assert_eq!(pragma(&store, "PRAGMA synchronous").await, "2", "FULL");
-        assert_eq!(pragma(&store, "PRAGMA foreign_keys").await, "1");
-        store.close().await;
-        let again = Store::open(dir.path()).await.unwrap();
-        assert_eq!(pragma(&again, "PRAGMA user_version").await, SCHEMA_VERSION.to_string());
-    }
-
-    #[tokio::test]
     async fn a_transaction_that_sqlite_ended_by_itself_does_not_stop_the_next() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
@@ -340,20 +285,6 @@ mod tests {
             assert_eq!(finish(tx).await.unwrap_err().class(), crate::ErrorClass::Retry);
             finish(store.begin().await.unwrap()).await.unwrap();
         }
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_can_only_read_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).await.unwrap();
-        store.close().await;
-        let options = SqliteConnectOptions::new().filename(dir.path().join(FILE));
-        writes(&mut SqliteConnection::connect_with(&options).await.unwrap()).await.unwrap();
-        let reads = options.read_only(true);
-        assert!(writes(&mut SqliteConnection::connect_with(&reads).await.unwrap()).await.is_err());
-        let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'can_write'";
-        let store = Store::open(dir.path()).await.unwrap();
-        assert_eq!(pragma(&store, tables).await, "0");
     }
 
     #[tokio::test]
@@ -396,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn a_store_of_the_first_schema_is_brought_forward_and_can_be_listed_before() {
         let dir = tempfile::tempdir().unwrap();
-        let old = Store::connect(&dir.path().join(FILE), true).await.unwrap();
+        let old = Store::make(&dir.path().join(FILE)).await.unwrap();
         sqlx::raw_sql(schema::SCHEMA_1).execute(&old.pool).await.unwrap();
         sqlx::raw_sql(
             "INSERT INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box, body,

@@ -212,6 +212,26 @@ impl Vault {
         (path.strip_prefix(&self.folder).unwrap_or(&path).to_owned(), read)
     }
 
+    /// Erases a picture. Returns its bytes, or `None` where it was not there.
+    pub(crate) fn erase(
+        &self,
+        part: &str,
+        sha256: &Sha256Hex,
+        at: Timestamp,
+    ) -> Result<Option<u64>, ReportError> {
+        let path = self.path_of(part, sha256, at)?;
+        let bytes = match fs::metadata(&path) {
+            Ok(file) => file.len(),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(ReportError::disk("look at", &path)(e)),
+        };
+        fs::remove_file(&path).map_err(ReportError::disk("remove", &path))?;
+        flush_folder(parent_of(&path))?;
+        // The day's folder goes with its last picture.
+        let _ = fs::remove_dir(parent_of(&path));
+        Ok(Some(bytes))
+    }
+
     /// Where the staged first frames are.
     pub(crate) fn staged_folder(&self) -> PathBuf {
         self.folder.join("staged")

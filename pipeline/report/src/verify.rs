@@ -5,7 +5,8 @@
 //!
 //! Two passes. The first follows the log from its first record: numbers without gaps, each text under its hash,
 //! each naming the hash before. The second goes case by case: the picture rows are those of the log, in its
-//! order; every file that either names is there and has its hash; the manifest says the same.
+//! order; every file that either names is there and has its hash, unless the log says that it was erased when its time
+//! was over; the manifest says the same.
 //!
 //! What it cannot find by itself: a folder whose log, rows, manifests and files were all rewritten to agree, or
 //! all put back to an earlier day together. Against that, note the head that it prints somewhere else and hand
@@ -20,7 +21,7 @@ use serde::Serialize;
 
 use crate::error::ReportError;
 use crate::hash::Sha256Hex;
-use crate::store::{ChainHead, ChainRow, Chained, KeptRow, Store};
+use crate::store::{ChainHead, ChainRow, Chained, Entered, KeptRow, Store};
 use crate::vault::{FileRead, Manifest, Vault, VaultRecord};
 
 /// Findings listed; more are counted.
@@ -283,13 +284,17 @@ async fn look_at(store: &Store, vault: &Arc<Vault>, case_id: &str) -> Result<Loo
             mend: ROW_FROM_BACKUP.into(),
         });
     }
-    let logged: Vec<Chained> = rows.iter().filter_map(ChainRow::read).collect();
+    let (erased, logged): (Vec<Chained>, Vec<Chained>) =
+        rows.iter().filter_map(ChainRow::read).partition(|chained| chained.entered == Entered::Erased);
+    let is_erased = !erased.is_empty();
     let logged: Vec<VaultRecord> = logged.into_iter().flat_map(|chained| chained.pictures).collect();
     look.findings.extend(compare(case_id, &logged, &kept));
     let stored = Stored { due: due == Some(true), rows, kept };
     let (vault, case_id) = (Arc::clone(vault), case_id.to_owned());
     let task = tokio::task::spawn_blocking(move || {
-        files(&vault, &case_id, &logged, &stored.kept, &mut look);
+        if !is_erased {
+            files(&vault, &case_id, &logged, &stored.kept, &mut look);
+        }
         look.findings.extend(manifest(&vault, &case_id, &stored));
         look
     });

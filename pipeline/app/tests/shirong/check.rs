@@ -153,21 +153,36 @@ fn a_second_model_that_cannot_judge_is_told() {
     }
 }
 
+/// The keys under `table` that are wrong in a node whose file says so.
+fn errors_under(node: &NodeFolder, table: &str, text: &str) -> Vec<String> {
+    std::fs::write(node.config(), text).unwrap();
+    let (_, said) = check(node, true);
+    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let keys = report["errors"].as_array().unwrap().iter().filter_map(|error| error["key"].as_str());
+    keys.filter(|key| key.starts_with(table)).map(str::to_owned).collect()
+}
+
+#[test]
+fn days_of_evidence_are_enough_and_of_matters_that_exist() {
+    let node = NodeFolder::new();
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let errors = |evidence: &str| errors_under(&node, "evidence", &format!("{text}\n[evidence]\n{evidence}"));
+    assert!(errors("keep_days = 90\n[[evidence.matter]]\ncode = '06010'\nkeep_days = 180\n").is_empty());
+    assert_eq!(errors("keep_days = 7\n"), ["evidence.keep_days"]);
+    let matter = |keys: &str| errors(&format!("[[evidence.matter]]\n{keys}"));
+    assert_eq!(matter("code = '99999'\nkeep_days = 90\n"), ["evidence.matter[0].code"]);
+    assert_eq!(matter("code = '06010'\n"), ["evidence.matter[0].keep_days"]);
+    assert_eq!(matter("code = '06010'\nkeep_days = 'long'\n"), ["evidence.matter[0].keep_days"]);
+    let twice = "code = '06010'\nkeep_days = 90\n";
+    assert_eq!(matter(&format!("{twice}[[evidence.matter]]\n{twice}")), ["evidence.matter[1].code"]);
+}
+
 #[test]
 fn a_desk_beyond_loopback_needs_tls_or_a_proxy() {
     let node = NodeFolder::new();
     let text = std::fs::read_to_string(node.config()).unwrap();
     let (before, _) = text.split_once("[desk]").unwrap();
-    let errors = |desk: &str| {
-        std::fs::write(node.config(), format!("{before}[desk]\n{desk}")).unwrap();
-        let (_, said) = check(&node, true);
-        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
-        let errors = report["errors"].as_array().unwrap().clone();
-        let of_desk = |error: &serde_json::Value| {
-            error["key"].as_str().filter(|key| key.starts_with("desk")).map(str::to_owned)
-        };
-        errors.iter().filter_map(of_desk).collect::<Vec<_>>()
-    };
+    let errors = |desk: &str| errors_under(&node, "desk", &format!("{before}[desk]\n{desk}"));
     assert_eq!(errors("listen = '0.0.0.0:8642'\n"), ["desk.listen"]);
     assert_eq!(errors("listen = '[::]:8642'\n"), ["desk.listen"]);
     assert!(errors("listen = '127.0.0.1:8642'\n").is_empty());

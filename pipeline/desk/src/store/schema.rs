@@ -1,5 +1,7 @@
-//! The tables, as steps that are only ever added to. In: a file of any earlier version. Out: a file of this one.
-//! Never backwards: a file from a later program is refused untouched.
+//! The tables, as steps that are only ever added to. In: a file of any earlier version. Out: a file of this one, and
+//! a copy of it as it was (`desk.sqlite.schema-N`). Never backwards: a file from a later program is refused untouched.
+
+use std::path::Path;
 
 use sqlx::SqlitePool;
 
@@ -106,12 +108,16 @@ CREATE TRIGGER audit_keeps_words BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
 ];
 
-/// Brings the file to this program's version, each step in one transaction.
-pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), DeskError> {
+/// Brings the file to this program's version, each step in one transaction, none before the copy is on disk.
+pub(super) async fn migrate(writer: &SqlitePool, path: &Path) -> Result<(), DeskError> {
     let known = STEPS.len() as i64;
-    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(writer).await?;
+    let found = sqlite::version(writer).await?;
     if found > known {
         return Err(DeskError::StoreNewer { found, known });
+    }
+    if (1..known).contains(&found) {
+        let copy = sqlite::keep_copy(writer, path, found).await?;
+        tracing::info!(copy = %copy.display(), "the desk's store was copied before it is brought forward");
     }
     for (version, step) in STEPS.iter().enumerate().skip(usize::try_from(found).unwrap_or(0)) {
         let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -157,13 +163,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_store_waits_for_the_disk() {
+    async fn an_older_desks_file_is_copied_before_it_is_brought_forward() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("desk.sqlite")).await.unwrap();
-        let pragma = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&store.writer);
-        assert_eq!(pragma("PRAGMA synchronous").await.unwrap(), 2, "FULL");
-        assert_eq!(pragma("PRAGMA foreign_keys").await.unwrap(), 1);
-        let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
-        assert_eq!(mode, "wal");
+        let path = folder.path().join("desk.sqlite");
+        let wait_max = std::time::Duration::from_secs(5);
+        let old = sqlite::open_writer(&path, wait_max).await.unwrap();
+        sqlx::raw_sql(STEPS[0]).execute(&old).await.unwrap();
+        sqlx::raw_sql("PRAGMA user_version = 1; UPDATE heartbeat SET at_ms = 7").execute(&old).await.unwrap();
+        old.close().await;
+        let store = Store::open(&path).await.unwrap();
+        assert_eq!(sqlite::version(&store.writer).await.unwrap(), STEPS.len() as i64);
+        let copy = sqlite::open_writer(&folder.path().join("desk.sqlite.schema-1"), wait_max).await.unwrap();
+        assert_eq!(sqlite::version(&copy).await.unwrap(), 1);
+        let at: i64 = sqlx::query_scalar("SELECT at_ms FROM heartbeat").fetch_one(&copy).await.unwrap();
+        assert_eq!(at, 7);
     }
 }

@@ -89,6 +89,22 @@ impl Tile {
         }
     }
 
+    /// Half of what spoke for a change is taken back.
+    fn is_normal_again(&mut self) {
+        let was_evident = self.evidence > 0;
+        self.evidence = self.evidence.saturating_sub(2);
+        if self.evidence == 0 && was_evident {
+            self.settle();
+        }
+    }
+
+    /// What stands is no restlessness.
+    fn note_change(&mut self, difference: f32) {
+        if self.evidence < EVIDENCE_ON {
+            self.note(difference);
+        }
+    }
+
     pub(super) fn settle(&mut self) {
         *self = Self { learnt: LEARNT_MIN, rough: self.rough, spread: self.spread, ..Self::default() };
     }
@@ -102,6 +118,9 @@ pub(super) struct Seen<'a> {
     /// `[height, THUMB_WIDTH] u8`.
     pub(super) levels: &'a [u8],
     pub(super) marks: &'a Marks,
+    /// Whether the background learns from it. One that was laid back onto its reference is blurred by that: it tells
+    /// what stands, and what is normal stays as it was.
+    pub(super) teaches: bool,
 }
 
 /// What is known of a look's tiles beside its picture.
@@ -192,7 +211,7 @@ impl Background {
 
     /// Takes one clear look of `gap_ms` after the one before.
     pub(super) fn look(&mut self, seen: &Seen<'_>, bench: &Bench, limits: &Limits) {
-        let Seen { at, gap_ms, levels, marks } = *seen;
+        let Seen { at, gap_ms, levels, marks, teaches } = *seen;
         let is_first = self.recent.len() != levels.len();
         if is_first {
             self.recent.clear();
@@ -200,14 +219,15 @@ impl Background {
         }
         self.looks = self.looks.saturating_add(1);
         let noise = bench.noise;
-        let may_learn = self.learnt_at.is_none_or(|last| at.millis_since(last).abs() >= LEARN_STEP_MS);
+        let may_learn =
+            teaches && self.learnt_at.is_none_or(|last| at.millis_since(last).abs() >= LEARN_STEP_MS);
         if may_learn {
             self.learnt_at = Some(at);
         }
         for tile in 0..self.tiles.len() {
             if marks.hidden[tile] {
                 // What is not known yet makes no edges beside what is.
-                if self.tiles[tile].learnt == 0 {
+                if teaches && self.tiles[tile].learnt == 0 {
                     self.replace(tile, levels);
                 }
                 continue;
@@ -228,10 +248,18 @@ impl Background {
                 }
             } else if difference <= self.tiles[tile].threshold() {
                 is_normal = true;
+                if !teaches {
+                    self.tiles[tile].is_normal_again();
+                    self.remember(tile, levels, true);
+                    continue;
+                }
                 let follow_ms = if difference < CHANGED / 2.0 { FOLLOW_MS } else { limits.follow_ms };
                 let share = 1.0 - (-(gap_ms as f32) / follow_ms).exp();
                 self.as_normal(tile, levels, difference, share, held);
             } else {
+                if teaches {
+                    self.tiles[tile].note_change(difference);
+                }
                 self.as_changed(tile, difference, at, gap_ms, is_steady);
             }
             self.remember(tile, levels, is_steady || is_normal);
@@ -255,11 +283,7 @@ impl Background {
 
     fn as_normal(&mut self, tile: usize, levels: &[u8], difference: f32, share: f32, held: bool) {
         let memory = &mut self.tiles[tile];
-        let was_evident = memory.evidence > 0;
-        memory.evidence = memory.evidence.saturating_sub(2);
-        if memory.evidence == 0 && was_evident {
-            memory.settle();
-        }
+        memory.is_normal_again();
         memory.note(difference);
         if memory.evidence == 0 && (!held || difference < CHANGED / 2.0) {
             self.follow(tile, levels, share);
@@ -268,9 +292,6 @@ impl Background {
 
     fn as_changed(&mut self, tile: usize, difference: f32, at: Timestamp, gap_ms: i64, is_steady: bool) {
         let memory = &mut self.tiles[tile];
-        if memory.evidence < EVIDENCE_ON {
-            memory.note(difference);
-        }
         if is_steady {
             if memory.evidence == 0 {
                 (memory.since, memory.stood_ms) = (at, 0);
@@ -349,6 +370,16 @@ impl Background {
                 }
             }
         }
+    }
+
+    /// Whether so much differs anew that it is light, or no picture of this place.
+    pub(super) fn would_relight(&self, bench: &Bench, hidden: &[bool]) -> bool {
+        let is_fresh = |(tile, memory): (usize, &Tile)| {
+            let is_asked = memory.is_known() && memory.evidence == 0 && !hidden[tile];
+            is_asked && bench.normal.difference(tile, bench.noise) > memory.threshold()
+        };
+        let fresh = self.tiles.iter().enumerate().filter(|&tile| is_fresh(tile)).count();
+        fresh * 12 > self.tiles.len()
     }
 
     /// Takes over from the other light what stands there, so that dusk does not end it, and what was last seen.

@@ -59,8 +59,8 @@ pub(super) struct Likeness {
     pub(super) contrast: f32,
     /// Whether the patches say that the view is elsewhere.
     pub(super) is_away: bool,
-    /// How far, pixels of a thumb, where they agree on a place.
-    pub(super) away_px: Option<f32>,
+    /// By how much the view lies off, pixels of a thumb to the right and down; `None` where nobody knows.
+    pub(super) off_by: Option<[f32; 2]>,
     /// Whether noise is far over what it normally is.
     pub(super) is_streaked: bool,
 }
@@ -76,9 +76,14 @@ pub(super) enum Pace {
 }
 
 impl Likeness {
-    /// Whether the view is elsewhere, and not far.
-    pub(super) fn is_slightly_away(&self) -> bool {
-        self.is_away && self.away_px.is_some_and(|px| px <= SLIGHT_PX_MAX)
+    /// By how much the view lies off, if not far.
+    pub(super) fn slightly_off(&self) -> Option<[f32; 2]> {
+        self.off_by.filter(|[x, y]| x.hypot(*y) <= SLIGHT_PX_MAX)
+    }
+
+    /// Whether the view is in place for sure.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.in_place.is_some_and(|share| share >= IN_PLACE_SURE)
     }
 }
 

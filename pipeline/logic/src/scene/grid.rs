@@ -48,6 +48,19 @@ impl Grid {
         }
     }
 
+    /// Marks the tiles at the border that a look which lies `shift` off (pixels to the right and down) does not show.
+    pub(super) fn mark_beyond(&self, [x, y]: [f32; 2], marks: &mut [bool]) {
+        let tiles = |by: f32| (by.abs() / TILE_PX as f32).ceil() as usize + 1;
+        let (cols, rows) = (tiles(x).min(COLS), tiles(y).min(self.rows));
+        for (tile, mark) in marks.iter_mut().enumerate() {
+            let (col, row) = (tile % COLS, tile / COLS);
+            let is_beyond = |at: usize, count: usize, by: f32, tiles: usize| {
+                if by > 0.0 { at + tiles >= count } else { by < 0.0 && at < tiles }
+            };
+            *mark |= is_beyond(col, COLS, x, cols) || is_beyond(row, self.rows, y, rows);
+        }
+    }
+
     /// The box of a range of tiles, drawn in by what a changed pixel lights up beside its own tile.
     pub(super) fn bounds(&self, [col0, row0, col1, row1]: [usize; 4]) -> ImageBox {
         let share = |from: usize, to: usize, count: usize| {

@@ -54,7 +54,7 @@ impl Judge {
         (grid, levels, background, hidden): (&Grid, &[u8], &Background, &[bool]),
         (bench, normal_noise): (&Bench, f32),
         limits: &Limits,
-        asks_patches: bool,
+        asks: Option<bool>,
     ) -> (Likeness, Option<Votes>) {
         let mut sectors = [Sector::default(); SECTOR_COUNT];
         for tile in 0..grid.len() {
@@ -98,20 +98,25 @@ impl Judge {
             coarse: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), SHARPEST),
             contrast: gain(|s| s.coarse_shared / s.coarse_texture.max(1.0), TYPICAL),
             is_away: false,
-            away_px: None,
+            off_by: None,
             is_streaked: is_streaked(bench, normal_noise),
         };
         let mut votes = None;
-        if asks_patches && in_place.is_some_and(|share| share < IN_PLACE_SURE) {
+        if let Some(sways) = asks
+            && in_place.is_some_and(|share| share < IN_PLACE_SURE)
+        {
             let cast = self.search.votes(grid, levels, &background.level, hidden);
             let agrees = agrees_elsewhere(cast, limits);
             likeness.is_away = agrees || is_lost(&likeness, cast);
-            if agrees {
-                likeness.away_px = Some(cast.shift[0].hypot(cast.shift[1]));
-            } else if likeness.is_away {
-                let whole = self.search.whole(grid, levels, &background.level, hidden);
-                likeness.away_px = whole.map(|[x, y]| x.hypot(y));
-            }
+            likeness.off_by = if agrees {
+                Some(cast.shift)
+            } else if !likeness.is_away && cast.in_place >= SECTORS_MIN {
+                Some(cast.nearly)
+            } else if likeness.is_away || sways {
+                self.search.whole(grid, levels, &background.level, hidden)
+            } else {
+                None
+            };
             votes = Some(cast);
         }
         (likeness, votes)

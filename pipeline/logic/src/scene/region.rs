@@ -77,7 +77,9 @@ impl Regions {
             if self.is_edge_of_light(grid, background, seen, offset) {
                 // Light that falls beside a thing does not take it back, and a shadow that wanders leaves behind
                 // what it was once taken for.
-                self.take_for_light(background, seen);
+                if seen.teaches {
+                    self.take_for_light(background, seen);
+                }
                 if !is_told {
                     continue;
                 }

@@ -44,6 +44,8 @@ pub(super) struct Votes {
     pub(super) away: usize,
     /// Where that is, pixels of a thumb to the right and down.
     pub(super) shift: [f32; 2],
+    /// The mean of those that are in place, which is less than a pixel.
+    pub(super) nearly: [f32; 2],
 }
 
 /// Working memory.
@@ -69,14 +71,18 @@ impl Search {
             }
         }
         let near = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).hypot(a[1] - b[1]) <= AGREE_PX;
-        votes.in_place = self.found.iter().filter(|shift| near(**shift, [0.0, 0.0])).count();
+        // How many lie near a place, and their mean.
+        let friends = |centre: [f32; 2]| {
+            let near = self.found.iter().filter(|shift| near(**shift, centre));
+            let (count, sum) =
+                near.fold((0, [0.0, 0.0]), |(n, sum), shift| (n + 1, [sum[0] + shift[0], sum[1] + shift[1]]));
+            (count, sum.map(|sum: f32| sum / count.max(1) as f32))
+        };
+        (votes.in_place, votes.nearly) = friends([0.0, 0.0]);
         for &centre in self.found.iter().filter(|shift| !near(**shift, [0.0, 0.0])) {
-            let friends = || self.found.iter().filter(|shift| near(**shift, centre));
-            let count = friends().count();
+            let (count, mean) = friends(centre);
             if count > votes.away {
-                let sum = friends().fold([0.0, 0.0], |sum, shift| [sum[0] + shift[0], sum[1] + shift[1]]);
-                votes.away = count;
-                votes.shift = sum.map(|sum: f32| sum / count as f32);
+                (votes.away, votes.shift) = (count, mean);
             }
         }
         votes
@@ -108,7 +114,19 @@ impl Search {
             scores.iter().enumerate().filter(move |&(col, _)| is_elsewhere(row, y) || is_elsewhere(col, x))
         });
         let next = next.map(|(_, &score)| score).fold(0.0, f32::max);
-        (peak >= WHOLE_MIN && peak >= WHOLE_OVER_NEXT * next).then_some([x as f32, y as f32])
+        if peak < WHOLE_MIN || peak < WHOLE_OVER_NEXT * next {
+            return None;
+        }
+        let score = |dx: isize, dy: isize| {
+            let line = scores.get(usize::try_from(dy + WHOLE_PX).ok()?)?;
+            line.get(usize::try_from(dx + WHOLE_PX).ok()?).copied()
+        };
+        // At the border of what was tried the peak may lie beyond it.
+        let along = |low: Option<f32>, high: Option<f32>| low.zip(high).map(|(low, high)| vertex(low, peak, high));
+        Some([
+            x as f32 + along(score(x - 1, y), score(x + 1, y))?,
+            y as f32 + along(score(x, y - 1), score(x, y + 1))?,
+        ])
     }
 
     /// The structure tensor (Σgx², Σgy², Σgxgy) of each tile.
@@ -232,13 +250,41 @@ fn find(grid: &Grid, levels: &[u8], reference: &[u8], origin: usize) -> Option<[
         best_of(&mut best, score(cx + dx, cy + dy), [cx + dx, cy + dy]);
     }
     let (peak, [dx, dy]) = best;
-    let vertex = |low: f32, high: f32| {
-        let bend = low - 2.0 * peak + high;
-        if bend < 0.0 { ((low - high) / (2.0 * bend)).clamp(-0.5, 0.5) } else { 0.0 }
-    };
-    let x = dx as f32 + vertex(score(dx - 1, dy), score(dx + 1, dy));
-    let y = dy as f32 + vertex(score(dx, dy - 1), score(dx, dy + 1));
+    let x = dx as f32 + vertex(score(dx - 1, dy), peak, score(dx + 1, dy));
+    let y = dy as f32 + vertex(score(dx, dy - 1), peak, score(dx, dy + 1));
     (peak >= FOUND).then_some([x, y])
+}
+
+/// Where the parabola through three neighbouring scores peaks, from the middle one, pixels.
+fn vertex(low: f32, peak: f32, high: f32) -> f32 {
+    let bend = low - 2.0 * peak + high;
+    if bend < 0.0 { ((low - high) / (2.0 * bend)).clamp(-0.5, 0.5) } else { 0.0 }
+}
+
+/// Lays a look that lies `shift` off (pixels to the right and down) back onto its reference, to parts of a pixel
+/// (bilinear); what it does not show repeats its border.
+pub(super) fn lay_back(levels: &[u8], [dx, dy]: [f32; 2], laid: &mut Vec<u8>) {
+    let height = levels.len() / THUMB_WIDTH;
+    // For each place along an axis: the pixel before it, the one after, and the weight of that one in 1/256.
+    let taps = |count: usize, shift: f32| -> Vec<(usize, usize, u32)> {
+        let last = count.saturating_sub(1);
+        let place = |at: usize| (at as f32 + shift).clamp(0.0, last as f32);
+        (0..count)
+            .map(|at| {
+                let low = place(at) as usize;
+                (low, (low + 1).min(last), ((place(at) - low as f32) * 256.0) as u32)
+            })
+            .collect()
+    };
+    let columns = taps(THUMB_WIDTH, dx);
+    laid.clear();
+    for (above, below, down) in taps(height, dy) {
+        let (above, below) = (&levels[above * THUMB_WIDTH..], &levels[below * THUMB_WIDTH..]);
+        laid.extend(columns.iter().map(|&(left, right, across)| {
+            let along = |line: &[u8]| u32::from(line[left]) * (256 - across) + u32::from(line[right]) * across;
+            ((along(above) * (256 - down) + along(below) * down + 32_768) >> 16) as u8
+        }));
+    }
 }
 
 fn best_of(best: &mut (f32, [isize; 2]), value: f32, at: [isize; 2]) {

@@ -21,6 +21,7 @@ use super::light::{Brightness, LightWatch};
 use super::likeness::Judge;
 use super::limits::Limits;
 use super::region::{Regions, take_relight};
+use super::shift::lay_back;
 use super::thumb::{THUMB_WIDTH, Thumb};
 use super::tone::{levels_from_luma, luma_from_level};
 use super::{Light, Scene, ViewFault};
@@ -43,6 +44,8 @@ const MOVER_SCORE_MIN: f32 = 0.2;
 const MOVER_MARGIN: f32 = 1.5;
 /// How long a bright look is remembered, milliseconds: darkness that falls faster is a cover.
 const BRIGHT_MS: i64 = 600_000;
+/// How long after it last lay off a view counts as swaying, milliseconds.
+const SWAY_MS: i64 = 60_000;
 /// Median luma of a bright look.
 const BRIGHT_MEDIAN_MIN: u8 = 60;
 /// A veil watched for so long, milliseconds, is no weather: the view has become so, and the background follows.
@@ -101,6 +104,8 @@ struct View {
 struct Desk {
     grid: Grid,
     levels: Vec<u8>,
+    /// The same laid back onto its reference.
+    laid: Vec<u8>,
     marks: Marks,
     area: Vec<bool>,
     bench: Bench,
@@ -109,6 +114,7 @@ struct Desk {
     day_bench: DayBench,
     stillness: Stillness,
     bright_at: Option<Timestamp>,
+    swayed_at: Option<Timestamp>,
     shift: Option<[f32; 2]>,
     settling: u32,
 }
@@ -240,7 +246,7 @@ impl SceneWatch {
         self.state.last_at = Some(at);
         self.fit(thumb.height());
         levels_from_luma(thumb.luma(), &mut self.desk.levels);
-        self.mark(detections, held);
+        self.mark(detections, held, [0.0, 0.0]);
         let brightness = Brightness::of(thumb.luma());
         let was_bright = self.desk.bright_at.is_some_and(|bright| at.millis_since(bright) < BRIGHT_MS);
         let is_still = self.desk.stillness.look(&self.limits, &self.desk.grid, thumb.luma(), at);
@@ -251,21 +257,32 @@ impl SceneWatch {
         let sign = sign(&self.limits, now, brightness, (was_bright, is_still), likeness.as_ref());
         let turns = !self.camera.presets.is_empty() && (sign.or(now) == Some(ViewFault::Moved));
         let pace = match &likeness {
-            Some(likeness) if likeness.is_slightly_away() => Pace::Patient,
+            Some(likeness) if likeness.slightly_off().is_some() => Pace::Patient,
             _ if turns => Pace::AtOnce,
             _ => Pace::Usual,
         };
         let fault = self.state.faults.look(&self.limits, sign, at, pace);
         let is_clear = fault.is_none() && sign.is_none();
+        let off_by = likeness.and_then(|likeness| likeness.slightly_off());
+        if off_by.is_some() && sign == Some(ViewFault::Moved) {
+            self.desk.swayed_at = Some(at);
+        }
+        // Off by less than a pixel, too, edges differ from their reference and from the look before, as much as through
+        // a veil.
+        let sways = self.sways() && likeness.is_some_and(|likeness| !likeness.is_in_place());
         let is_veiled = match &likeness {
-            Some(likeness) if is_clear => self.state.faults.veil(likeness, at),
+            Some(likeness) if is_clear && !sways => self.state.faults.veil(likeness, at),
             _ => self.state.faults.is_veiled(),
         };
         if is_clear && brightness.median >= BRIGHT_MEDIAN_MIN {
             self.desk.bright_at = Some(at);
         }
         let still_ms = self.limits.still_ms;
-        let proposals = if is_clear && self.learns(index, is_veiled, gap_ms) {
+        let is_judged = sways && fault.is_none() && matches!(sign, None | Some(ViewFault::Moved)) && !is_veiled;
+        let proposals = if let Some(shift) = off_by.filter(|_| is_judged) {
+            self.mark(detections, held, shift);
+            self.take_laid_back(index, (at, gap_ms), shift)
+        } else if is_clear && !sways && self.learns(index, is_veiled, gap_ms) {
             self.take(index, at, gap_ms)
         } else if fault.is_none() {
             self.desk.regions.standing(&self.desk.grid, &self.state.views[index].background, at, still_ms)
@@ -278,6 +295,12 @@ impl SceneWatch {
             self.take_day(index, at);
         }
         self.last.clone()
+    }
+
+    /// Whether the view lay slightly off not long before the last look.
+    fn sways(&self) -> bool {
+        let since = self.state.last_at.zip(self.desk.swayed_at).map(|(last, swayed)| last.millis_since(swayed));
+        since.is_some_and(|since_ms| (0..SWAY_MS).contains(&since_ms))
     }
 
     /// Prepares for thumbs of this height; views of another are no use.
@@ -313,18 +336,20 @@ impl SceneWatch {
         }
     }
 
-    fn mark(&mut self, detections: &[Detection], held: &[ImageBox]) {
+    /// Marks the tiles that are hidden and held in a look that lies `shift` off, pixels to the right and down.
+    fn mark(&mut self, detections: &[Detection], held: &[ImageBox], shift: [f32; 2]) {
         let Desk { grid, marks, .. } = &mut self.desk;
+        let back = off(grid, shift.map(|by| -by));
         for plane in [&mut marks.hidden, &mut marks.held] {
             plane.clear();
             plane.resize(grid.len(), false);
         }
         let movers = detections.iter().filter(|d| MOVERS.contains(&d.class) && d.score >= MOVER_SCORE_MIN);
         for mover in movers {
-            grid.mark(&mover.bounds, MOVER_MARGIN, &mut marks.hidden);
+            grid.mark(&back(&mover.bounds), MOVER_MARGIN, &mut marks.hidden);
         }
         for bounds in held {
-            grid.mark(bounds, 1.0, &mut marks.held);
+            grid.mark(&back(bounds), 1.0, &mut marks.held);
         }
     }
 
@@ -425,6 +450,7 @@ impl SceneWatch {
     }
 
     fn compare(&mut self, index: usize, asks_patches: bool) -> Likeness {
+        let asks = if asks_patches { Some(self.sways()) } else { None };
         let Desk { grid, levels, marks, bench, judge, shift, .. } = &mut self.desk;
         let view = &self.state.views[index];
         bench.compare(grid, levels, (&view.background, view.noise), &marks.hidden);
@@ -432,7 +458,7 @@ impl SceneWatch {
             (grid, levels, &view.background, &marks.hidden),
             (bench, view.noise),
             &self.limits,
-            asks_patches,
+            asks,
         );
         *shift = votes.filter(|_| likeness.is_away).filter(|votes| votes.away > 3).map(|votes| votes.shift);
         likeness
@@ -465,7 +491,7 @@ impl SceneWatch {
         if view.background.looks == 0 || !view.background.is_ready() {
             bench.compare(grid, levels, (&view.background, view.noise), &marks.hidden);
         }
-        let seen = Seen { at, gap_ms, levels, marks };
+        let seen = Seen { at, gap_ms, levels, marks, teaches: true };
         view.background.look(&seen, bench, &self.limits);
         if let Some(seen) = bench.noise_seen {
             let looks = if view.background.looks < 32 { 4.0 } else { 32.0 };
@@ -477,6 +503,32 @@ impl SceneWatch {
         if view.preset.is_none() {
             proposals.extend_from_slice(self.state.days.changes());
         }
+        proposals
+    }
+
+    /// Says what stands in a look that lies slightly off, laid back onto its background, which learns nothing from
+    /// it: what is off by the part of a pixel each time would make it walk.
+    fn take_laid_back(
+        &mut self,
+        index: usize,
+        (at, gap_ms): (Timestamp, i64),
+        shift: [f32; 2],
+    ) -> Vec<super::Proposal> {
+        let Desk { grid, levels, laid, marks, bench, regions, .. } = &mut self.desk;
+        let view = &mut self.state.views[index];
+        lay_back(levels, shift, laid);
+        grid.mark_beyond(shift, &mut marks.hidden);
+        bench.compare(grid, laid, (&view.background, view.noise), &marks.hidden);
+        let still_ms = self.limits.still_ms;
+        let mut proposals = if view.background.would_relight(bench, &marks.hidden) {
+            regions.standing(grid, &view.background, at, still_ms)
+        } else {
+            let seen = Seen { at, gap_ms, levels: laid, marks, teaches: false };
+            view.background.look(&seen, bench, &self.limits);
+            regions.judge(grid, &mut view.background, &seen, still_ms)
+        };
+        let forth = off(grid, shift);
+        proposals.iter_mut().for_each(|proposal| proposal.bounds = forth(&proposal.bounds));
         proposals
     }
 
@@ -505,4 +557,10 @@ impl SceneWatch {
         let name = name.as_ref()?;
         self.camera.presets.iter().position(|preset| preset.name == *name)
     }
+}
+
+/// Moves boxes by so many pixels of a thumb.
+fn off(grid: &Grid, [x, y]: [f32; 2]) -> impl Fn(&ImageBox) -> ImageBox + use<> {
+    let (x, y) = (x / THUMB_WIDTH as f32, y / grid.height_px.max(1) as f32);
+    move |b| ImageBox { x0: b.x0 + x, y0: b.y0 + y, x1: b.x1 + x, y1: b.y1 + y }
 }

@@ -50,6 +50,8 @@ pub(crate) enum Entered {
     Committed,
     /// Kept by a program that had no log, and entered when the store was brought forward.
     Adopted,
+    /// Not entered but erased: its files went since their time was over.
+    Erased,
 }
 
 /// What is hashed.

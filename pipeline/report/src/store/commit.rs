@@ -355,6 +355,14 @@ async fn keep_pictures(
             .execute(&mut *tx)
             .await
             .map_err(ReportError::store("keep a picture record"))?;
+        for sha256 in [Some(&record.original_sha256), record.copy_sha256.as_ref()].into_iter().flatten() {
+            sqlx::query("INSERT OR IGNORE INTO picture_files (sha256, case_id) VALUES (?, ?)")
+                .bind(sha256.as_str())
+                .bind(case_id)
+                .execute(&mut *tx)
+                .await
+                .map_err(ReportError::store("note a case's file"))?;
+        }
     }
     sqlx::query("UPDATE cases SET manifest_due = 1 WHERE case_id = ?")
         .bind(case_id)

@@ -4,15 +4,13 @@
 //! of the database as it was beside it (`report.sqlite.schema-N`). Never: backwards, and never a step before
 //! the copy is on disk.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Store, chain, finish};
 use crate::error::ReportError;
 
 /// Newest schema that this program knows.
-pub(super) const SCHEMA_VERSION: i64 = 4;
+pub(super) const SCHEMA_VERSION: i64 = 5;
 /// The first that has the evidence log.
 pub(super) const WITH_CHAIN: i64 = 4;
 
@@ -95,14 +93,32 @@ CREATE TRIGGER evidence_log_keeps_words BEFORE UPDATE ON evidence_log
   BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
 PRAGMA user_version = 4;
 ";
+/// Which case shows which file, and whose evidence was erased (see `retention`).
+const SCHEMA_5: &str = "
+CREATE TABLE picture_files (
+  sha256 TEXT NOT NULL,
+  case_id TEXT NOT NULL REFERENCES cases (case_id),
+  PRIMARY KEY (sha256, case_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX picture_files_by_case ON picture_files (case_id);
+INSERT OR IGNORE INTO picture_files
+  SELECT json_extract(record, '$.original_sha256'), case_id FROM case_pictures WHERE json_valid(record)
+    AND json_extract(record, '$.original_sha256') IS NOT NULL
+  UNION
+  SELECT json_extract(record, '$.copy_sha256'), case_id FROM case_pictures WHERE json_valid(record)
+    AND json_extract(record, '$.copy_sha256') IS NOT NULL;
+ALTER TABLE cases ADD COLUMN asked_at_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cases ADD COLUMN erased_at_ms INTEGER;
+ALTER TABLE cases ADD COLUMN erase_due INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX cases_by_state ON cases (state, changed_at_ms, case_id);
+CREATE INDEX cases_erase_due ON cases (case_id) WHERE erase_due = 1;
+PRAGMA user_version = 5;
+";
 /// From each version to the next. A step that was released is never edited.
-const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4];
+const SCHEMAS: [&str; SCHEMA_VERSION as usize] = [SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4, SCHEMA_5];
 
 pub(super) async fn version(store: &Store) -> Result<i64, ReportError> {
-    sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(&store.pool)
-        .await
-        .map_err(ReportError::store("read the schema version"))
+    sqlite::version(&store.pool).await.map_err(ReportError::store("read the schema version"))
 }
 
 pub(super) async fn migrate(store: &Store, path: &Path) -> Result<(), ReportError> {
@@ -111,7 +127,7 @@ pub(super) async fn migrate(store: &Store, path: &Path) -> Result<(), ReportErro
         return Err(newer(path.to_owned(), found));
     }
     if (1..SCHEMA_VERSION).contains(&found) {
-        keep_copy(store, path, found).await?;
+        sqlite::keep_copy(&store.pool, path, found).await?;
     }
     let applied = usize::try_from(found).unwrap_or(0);
     for (schema, reached) in SCHEMAS.into_iter().zip(1..).skip(applied) {
@@ -123,31 +139,6 @@ pub(super) async fn migrate(store: &Store, path: &Path) -> Result<(), ReportErro
         finish(tx).await?;
     }
     Ok(())
-}
-
-/// The database as it is, write-ahead log included, in a file of its own. One of an earlier try that came to
-/// nothing is written anew: the database may have changed since under the older program.
-async fn keep_copy(store: &Store, path: &Path, found: i64) -> Result<(), ReportError> {
-    let copy = path.with_extension(format!("sqlite.schema-{found}"));
-    let fresh = copy.with_extension(format!("schema-{found}.new"));
-    match fs::remove_file(&fresh) {
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(ReportError::disk("remove", &fresh)(e)),
-        _ => {}
-    }
-    let name = fresh.to_str().ok_or_else(|| {
-        let not_text = std::io::Error::new(ErrorKind::InvalidFilename, "the path is no UTF-8");
-        ReportError::disk("write", &fresh)(not_text)
-    })?;
-    sqlx::query("VACUUM INTO ?")
-        .bind(name)
-        .execute(&store.pool)
-        .await
-        .map_err(ReportError::store("copy the database before it is brought forward"))?;
-    let synced = File::open(&fresh).and_then(|file| file.sync_all());
-    synced.map_err(ReportError::disk("flush", &fresh))?;
-    fs::rename(&fresh, &copy).map_err(ReportError::disk("rename to", &copy))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|f| f.sync_all()).map_err(ReportError::disk("flush", folder))
 }
 
 pub(super) fn newer(path: PathBuf, found: i64) -> ReportError {

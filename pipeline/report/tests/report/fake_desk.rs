@@ -10,8 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{post, put};
-use logic::case::{Case, Evidence, Sighting};
+use axum::routing::{get, post, put};
+use logic::case::{Case, CaseState, Evidence, Sighting};
 use report::Sha256Hex;
 use tokio::sync::Notify;
 
@@ -85,6 +85,7 @@ impl FakeDesk {
         let app = Router::new()
             .route("/api/v1/evidence/{sha256}", put(put_evidence))
             .route("/api/v1/cases", post(post_case))
+            .route("/api/v1/cases/{case_id}", get(get_case))
             .route("/api/v1/cases/{case_id}/sightings", post(post_sighting))
             .layer(DefaultBodyLimit::disable())
             .with_state(Arc::clone(&shared));
@@ -125,6 +126,14 @@ impl FakeDesk {
     pub(crate) fn arrivals(&self, on: On) -> usize {
         self.kept().arrivals.iter().filter(|(kind, _)| *kind == on).count()
     }
+}
+
+/// A case as it stands.
+async fn get_case(State(shared): State<Arc<Shared>>, Path(case_id): Path<String>) -> Response {
+    let kept = shared.kept.lock().unwrap();
+    let Some(case) = kept.cases.get(&case_id) else { return StatusCode::NOT_FOUND.into_response() };
+    let state = if kept.closed.contains(&case_id) { CaseState::Closed } else { CaseState::Reported };
+    axum::Json(Case { state, ..case.clone() }).into_response()
 }
 
 /// Notes the request, checks the token and plays the fault of this kind that is next, around `store`.

@@ -5,5 +5,6 @@ mod closing;
 mod crash;
 mod fake_desk;
 mod posting;
+mod retention;
 mod scene;
 mod vault;

@@ -9,10 +9,10 @@ use tempfile::{TempDir, tempdir};
 use crate::scene::*;
 
 /// Nobody listens there; no poster runs in these tests.
-const NOWHERE: &str = "http://127.0.0.1:1";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// Two cases with four pictures each, and a sighting of the first.
-async fn kept() -> (TempDir, [String; 2]) {
+pub(crate) async fn kept() -> (TempDir, [String; 2]) {
     let dir = tempdir().unwrap();
     let reporter = reopen(&config(dir.path(), NOWHERE)).await;
     let mut ids = Vec::new();
@@ -33,7 +33,7 @@ async fn verify(folder: &Path) -> VaultReport {
 }
 
 /// As whoever has the file and a SQLite tool of their own can.
-async fn meddle(folder: &Path, sql: &'static str) {
+pub(crate) async fn meddle(folder: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(folder.join("report.sqlite")).foreign_keys(false);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
     sqlx::raw_sql(
