@@ -147,21 +147,30 @@ pub(super) async fn spot_case(
     Ok(row.map(|(case_id, state, last_at_ms)| SpotCase { case_id, open: state == "open", last_at_ms }))
 }
 
-/// Cases of the finding's matter in one state, latest change first. One that does not read back is passed
-/// over, for it would stop every later finding of its matter.
+/// Cases of the finding's matter in one state that [`judge`] may find to be about it, latest change first: no further
+/// than it merges, or opened by the same camera, so that a city's other ten thousand are not read. One that does not
+/// read back is passed over, for it would stop every later finding of its matter.
 pub(super) async fn cases_of_matter(
     tx: &mut SqliteConnection,
     finding: &Finding,
     state: &str,
     limit: i64,
 ) -> Result<Vec<OpenCase>, ReportError> {
+    let around = finding.location.as_ref().map(|place| Around::of(place.lat, place.lon, finding.merge_radius_m));
     let rows: Vec<(String, String, String, String)> = sqlx::query_as(
         "SELECT case_id, opened_by_camera, opened_by_box, body FROM cases
-         WHERE standard_ref = ? AND code = ? AND state = ? ORDER BY changed_at_ms DESC, case_id DESC LIMIT ?",
+         WHERE standard_ref = ?1 AND code = ?2 AND state = ?3
+           AND (opened_by_camera = ?4 OR (lat BETWEEN ?5 AND ?6 AND lon BETWEEN ?7 AND ?8))
+         ORDER BY changed_at_ms DESC, case_id DESC LIMIT ?9",
     )
     .bind(&finding.matter.standard_ref)
     .bind(&finding.matter.code)
     .bind(state)
+    .bind(finding.camera.as_str())
+    .bind(around.map(|around| around.lat.0))
+    .bind(around.map(|around| around.lat.1))
+    .bind(around.map(|around| around.lon.0))
+    .bind(around.map(|around| around.lon.1))
     .bind(limit)
     .fetch_all(tx)
     .await
@@ -174,6 +183,24 @@ pub(super) async fn cases_of_matter(
             .ok()
     });
     Ok(readable.collect())
+}
+
+/// Degrees that hold a circle.
+#[derive(Clone, Copy)]
+struct Around {
+    lat: (f64, f64),
+    lon: (f64, f64),
+}
+
+impl Around {
+    fn of(lat: f64, lon: f64, radius_m: f64) -> Self {
+        /// Metres of a degree of latitude where it is shortest, and a little less.
+        const DEGREE_M: f64 = 110_000.0;
+        let by_lat = radius_m / DEGREE_M;
+        // Meridians meet at the poles: there the whole round is around.
+        let by_lon = (by_lat / ((lat.abs() + by_lat).to_radians().cos()).max(1e-9)).min(360.0);
+        Self { lat: (lat - by_lat, lat + by_lat), lon: (lon - by_lon, lon + by_lon) }
+    }
 }
 
 fn read_open_case(camera: &str, bounds: &str, body: &str) -> Result<OpenCase, ReportError> {
@@ -228,8 +255,9 @@ pub(super) async fn open_case(
     };
     let body = write_json("case", &case)?;
     sqlx::query(
-        "INSERT INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box, body, changed_at_ms)
-         VALUES (?, 'open', ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO cases (case_id, state, standard_ref, code, opened_by_camera, opened_by_box, body, changed_at_ms,
+           lat, lon)
+         VALUES (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(&case.case_id)
     .bind(&case.matter.standard_ref)
@@ -238,6 +266,8 @@ pub(super) async fn open_case(
     .bind(write_json("box", &sight.bounds)?)
     .bind(&body)
     .bind(commit.now.as_millis())
+    .bind(finding.location.as_ref().map(|place| place.lat))
+    .bind(finding.location.as_ref().map(|place| place.lon))
     .execute(&mut *tx)
     .await
     .map_err(ReportError::store("open a case"))?;

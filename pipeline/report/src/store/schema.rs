@@ -93,7 +93,7 @@ CREATE TRIGGER evidence_log_keeps_words BEFORE UPDATE ON evidence_log
   BEGIN SELECT RAISE(ABORT, 'the evidence log is append-only'); END;
 PRAGMA user_version = 4;
 ";
-/// Which case shows which file, and whose evidence was erased (see `retention`).
+/// Which case shows which file, whose evidence was erased (see `retention`), and where a case lies.
 const SCHEMA_5: &str = "
 CREATE TABLE picture_files (
   sha256 TEXT NOT NULL,
@@ -110,6 +110,12 @@ INSERT OR IGNORE INTO picture_files
 ALTER TABLE cases ADD COLUMN asked_at_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cases ADD COLUMN erased_at_ms INTEGER;
 ALTER TABLE cases ADD COLUMN erase_due INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cases ADD COLUMN lat REAL;
+ALTER TABLE cases ADD COLUMN lon REAL;
+UPDATE cases SET lat = json_extract(body, '$.location.lat'), lon = json_extract(body, '$.location.lon')
+  WHERE json_valid(body);
+CREATE INDEX cases_by_place ON cases (standard_ref, code, state, lat);
+CREATE INDEX cases_by_opener ON cases (standard_ref, code, state, opened_by_camera);
 CREATE INDEX cases_by_state ON cases (state, changed_at_ms, case_id);
 CREATE INDEX cases_erase_due ON cases (case_id) WHERE erase_due = 1;
 PRAGMA user_version = 5;

@@ -173,3 +173,27 @@ async fn a_carried_finding_that_does_not_read_back_is_settled() {
     let next = put(&store, CommitKind::Seen, &finding("a", 118.65, 1, 12)).await;
     assert!(matches!(next, Committed::Opened(_)), "{next:?}");
 }
+
+#[tokio::test]
+async fn only_the_cases_around_are_read_and_the_verdict_is_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    // Fifteen metres apart, each by a camera of its own; every second one has no place.
+    for number in 0..60 {
+        let mut there = finding(&format!("c{number}"), 118.65 + f64::from(number) * 1.64e-4, 1, 10);
+        if number % 2 == 1 {
+            there.location = None;
+        }
+        put(&store, CommitKind::Confirmed, &there).await;
+    }
+    let mut tx = store.begin().await.unwrap();
+    for number in 0..60 {
+        let mut here = finding("c7", 118.65 + f64::from(number) * 1.64e-4 + 0.5e-4, 2, 20);
+        here.location = here.location.filter(|_| number != 30);
+        let near = cases_of_matter(&mut tx, &here, "open", i64::MAX).await.unwrap();
+        let everywhere = Finding { merge_radius_m: 1e6, ..here.clone() };
+        let all = cases_of_matter(&mut tx, &everywhere, "open", i64::MAX).await.unwrap();
+        assert_eq!(judge(&here, &near), judge(&here, &all), "{number}");
+        assert!(near.len() <= 4, "{number}: {}", near.len());
+    }
+}
