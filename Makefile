@@ -10,7 +10,8 @@ help:
 	@echo 'make demo            sample cameras over real RTSP, the service and its desk, on this machine'
 	@echo 'make demo ARGS="--once --json demo.json"   the same, ending after the scripted events'
 	@echo 'make test            set-up, lints, floors, every test'
-	@echo 'make faults          a node broken on purpose: 1000 kills, every write of a scenario failed, 10000 cases through a bad platform'
+	@echo 'make faults          a node broken on purpose: 1000 kills, every write of a scenario failed, 10000 cases through a bad platform,'
+	@echo '                     33 faults of cameras; one alone, and what has to be asked for: make faults ARGS="streams | cameras | overload | soak"'
 	@echo 'make build           the release binary: target/release/shirong'
 	@echo 'make fuzz            every reader of foreign bytes for FUZZ_SECS each (600)'
 	@echo 'make fuzz-api        the desk under schemathesis, with every role and with none (installs it)'
@@ -68,8 +69,8 @@ target/schemathesis-venv/.made:
 	target/schemathesis-venv/bin/pip install --quiet 'schemathesis==4.32.5'
 	touch $@
 
-faults: setup
-	cargo build --locked --bin faults
+faults: setup runtime
+	cargo build --locked --bin faults --bin shirong
 	target/debug/faults $(ARGS)
 
 train-smoke: setup runtime target/train-venv/.made

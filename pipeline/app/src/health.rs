@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::{CameraReport, Fleet};
 use crate::holding::Holding;
+use crate::pulse::Pulses;
 use crate::reload::Applied;
 use crate::service::Service;
 use crate::swap::Swap;
@@ -35,6 +36,7 @@ struct Told {
     applied: Arc<Applied>,
     holding: Arc<Holding>,
     reporter: Arc<Reporter>,
+    pulses: Pulses,
 }
 
 /// Answers at `listen` until the service ends; gives the address that was taken.
@@ -52,9 +54,10 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         applied: service.applied(),
         holding: service.holding(),
         reporter: service.platform().reporter(),
+        pulses: service.pulses(),
     };
     let router = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
+        .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(told);
@@ -68,6 +71,20 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         }
     });
     Ok(address)
+}
+
+/// 503 while a stage hangs: whoever supervises ends the process and starts it anew.
+async fn livez(State(told): State<Told>) -> impl IntoResponse {
+    match told.pulses.hung() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some((stage, at_it)) => {
+            let secs = at_it.as_secs();
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the {stage} stage has been at one piece for {secs} s\n"),
+            )
+        }
+    }
 }
 
 /// 200 while the node looks at its cameras, also where an edit was refused: what was last good goes on, and a

@@ -24,6 +24,7 @@ mod node;
 mod place;
 mod platform;
 mod probe;
+mod pulse;
 mod reference;
 mod reload;
 mod replay;

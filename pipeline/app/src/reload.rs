@@ -20,6 +20,7 @@ use logic::look::CameraId;
 use crate::fleet::Fleet;
 use crate::node::{self, CameraEntry, Node, Reading, file_problem};
 use crate::platform::Memory;
+use crate::pulse::Pulse;
 use crate::stamps::{self, Polled, Stamp, Stamps, stamps};
 
 /// Looks after which what failed for a passing reason is tried again: half a minute.
@@ -114,10 +115,11 @@ impl Reload {
     }
 
     /// Watches until the other end of `asked` is dropped; a message there asks for a reading at once.
-    pub(crate) fn run(mut self, asked: &Receiver<()>) {
+    pub(crate) fn run(mut self, asked: &Receiver<()>, pulse: &Pulse) {
+        pulse.work();
         // Against an edit between the node's own reading and this one.
         self.take_up();
-        stamps::watch(&mut self, asked, Self::poll, Self::take_up);
+        stamps::watch(&mut self, asked, pulse, Self::poll, Self::take_up);
     }
 
     fn poll(&mut self) {

@@ -146,8 +146,14 @@ fn until_asked(service: &Service, signals: Signals) -> Result<bool> {
                     tell(service);
                 }
                 _ = status.tick() => tell(service),
-                // A stage that ended has ended this loop: what pings is a service whose stages all run.
-                _ = ping.tick() => if pings { tell_systemd(&[NotifyState::Watchdog]) },
+                // A stage that ended has ended this loop; one that hangs silences the pings.
+                _ = ping.tick() => match service.pulses().hung() {
+                    Some((stage, at_it)) => {
+                        tracing::error!(stage, secs = at_it.as_secs(), "a stage hangs; systemd is pinged no more");
+                    }
+                    None if pings => tell_systemd(&[NotifyState::Watchdog]),
+                    None => {}
+                },
             }
         }
     })?;

@@ -45,6 +45,7 @@ use crate::fleet::{CameraReport, Fleet, Lane, News};
 use crate::holding::Holding;
 use crate::node::{CameraEntry, Node};
 use crate::platform;
+use crate::pulse::{Pulse, Pulses};
 use crate::reload::{Applied, Reload};
 use crate::sight::{Looked, Lookout};
 use crate::swap::{ModelReport, Swap, Watcher};
@@ -105,6 +106,7 @@ pub(crate) struct Service {
     platform: platform::Platform,
     stop: Arc<StopBy>,
     ended: Arc<Notify>,
+    pulses: Pulses,
 }
 
 impl Service {
@@ -130,12 +132,14 @@ impl Service {
         let stop = Arc::new(StopBy::default());
         let ended = Arc::new(Notify::new());
         let swap = watcher.swap();
+        let pulses = Pulses::new();
         let detect = Detect {
             eyes: Eyes::new(detector, second),
             swap: Arc::clone(&swap),
             seats: Vec::new(),
             fleet: Arc::clone(&fleet),
             tasks,
+            pulse: Arc::clone(&pulses.detect),
         };
         let batch_max = node.model_batch_max;
         let detect = spawn("detect", &ended, move || detect.run(batch_max))?;
@@ -146,10 +150,12 @@ impl Service {
             handle: platform.handle(),
             fleet: Arc::clone(&fleet),
             stop: Arc::clone(&stop),
+            pulse: Arc::clone(&pulses.evidence),
         };
         let evidence = spawn("evidence", &ended, move || keeper.run(&tasks_out))?;
         let (look_at_model, asked) = sync_channel(1);
-        let model = spawn("model", &ended, move || watcher.run(&asked))?;
+        let pulse = Arc::clone(&pulses.model);
+        let model = spawn("model", &ended, move || watcher.run(&asked, &pulse))?;
 
         let memory = platform.memory();
         for (id, entry) in &node.cameras {
@@ -158,7 +164,8 @@ impl Service {
         let reload = Reload::new(node, Arc::clone(&fleet), memory);
         let applied = reload.applied();
         let (look_at_files, asked) = sync_channel(1);
-        let files = spawn("files", &ended, move || reload.run(&asked))?;
+        let pulse = Arc::clone(&pulses.files);
+        let files = spawn("files", &ended, move || reload.run(&asked, &pulse))?;
         Ok(Self {
             fleet,
             detect,
@@ -173,6 +180,7 @@ impl Service {
             platform,
             stop,
             ended,
+            pulses,
         })
     }
 
@@ -199,6 +207,11 @@ impl Service {
     /// Ends when a stage's thread has ended, which before a stop is a bug.
     pub(crate) async fn ended(&self) {
         self.ended.notified().await;
+    }
+
+    /// Whether its stages get on.
+    pub(crate) fn pulses(&self) -> Pulses {
+        self.pulses.clone()
     }
 
     /// Which model looks, and what became of the latest one that should have.
@@ -339,12 +352,14 @@ struct Detect {
     seats: Vec<Option<Seat>>,
     fleet: Arc<Fleet>,
     tasks: SyncSender<Task>,
+    pulse: Arc<Pulse>,
 }
 
 impl Detect {
     fn run(mut self, batch_max: usize) {
         let fleet = Arc::clone(&self.fleet);
         while let Some(mut batch) = fleet.arrivals().take(batch_max) {
+            self.pulse.work();
             if let Some(detector) = self.swap.take() {
                 self.eyes.exchange(detector);
             }
@@ -366,6 +381,7 @@ impl Detect {
                     return;
                 }
             }
+            self.pulse.rest();
         }
         let _ = self.hear();
         for camera in 0..self.seats.len() {
@@ -477,7 +493,11 @@ impl Detect {
             return Ok(());
         };
         let (entry, model) = (Arc::clone(&seat.entry), Arc::clone(self.eyes.model()));
-        self.tasks.send(Task { camera, entry, shot, model, what }).map_err(drop)
+        // The evidence thread may keep it waiting for as long as the disk refuses.
+        self.pulse.rest();
+        let sent = self.tasks.send(Task { camera, entry, shot, model, what }).map_err(drop);
+        self.pulse.work();
+        sent
     }
 
     fn keep(&self, camera: CameraIndex) -> Result<(), ()> {
@@ -513,6 +533,7 @@ struct Keeper {
     handle: tokio::runtime::Handle,
     fleet: Arc<Fleet>,
     stop: Arc<StopBy>,
+    pulse: Arc<Pulse>,
 }
 
 impl Keeper {
@@ -520,7 +541,7 @@ impl Keeper {
         // Cameras of which something could not be committed: their state on disk stays as it was before, so
         // that a restart confirms it again.
         let mut behind = BTreeSet::new();
-        for task in tasks {
+        while let Some(task) = self.next(tasks) {
             if behind.contains(&task.camera) && matches!(task.what, What::Snapshot(_)) {
                 continue;
             }
@@ -541,11 +562,19 @@ impl Keeper {
         }
     }
 
+    fn next(&self, tasks: &Receiver<Task>) -> Option<Task> {
+        self.pulse.rest();
+        let task = tasks.recv().ok();
+        self.pulse.work();
+        task
+    }
+
     /// Commits until it holds: nothing after the first finding is given up while the process lives. `false`
     /// where it could not be.
     fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) -> bool {
         let mut wait = Duration::from_millis(100);
         loop {
+            self.pulse.work();
             match self.handle.block_on(self.reporter.commit(prepared)) {
                 Ok(handled) => {
                     tracing::debug!(%camera, ?handled, "committed");

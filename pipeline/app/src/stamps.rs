@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::pulse::Pulse;
+
 /// How often files are looked at. A change counts once two looks have found the same, so that a copy is not
 /// read in its middle.
 const POLL_EVERY: Duration = Duration::from_secs(2);
@@ -70,11 +72,15 @@ impl Polled {
 pub(crate) fn watch<W>(
     watcher: &mut W,
     asked: &Receiver<()>,
+    pulse: &Pulse,
     poll: impl Fn(&mut W),
     at_once: impl Fn(&mut W),
 ) {
     loop {
-        match asked.recv_timeout(POLL_EVERY) {
+        pulse.rest();
+        let asked = asked.recv_timeout(POLL_EVERY);
+        pulse.work();
+        match asked {
             Ok(()) => at_once(watcher),
             Err(RecvTimeoutError::Timeout) => poll(watcher),
             Err(RecvTimeoutError::Disconnected) => return,

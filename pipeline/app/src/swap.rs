@@ -14,6 +14,7 @@ use logic::case::ModelRef;
 use models::{Detector, Manifest, ModelError, Problem, Provider, Runtime};
 
 use crate::eyes::model_ref;
+use crate::pulse::Pulse;
 use crate::stamps::{self, Polled, Stamps};
 
 /// The model in use and the one that waits for the detect thread.
@@ -150,8 +151,8 @@ impl Watcher {
     }
 
     /// Watches until the other end of `asked` is dropped; a message there asks for a look at once.
-    pub(crate) fn run(mut self, asked: &Receiver<()>) {
-        stamps::watch(&mut self, asked, Self::poll, Self::look_now);
+    pub(crate) fn run(mut self, asked: &Receiver<()>, pulse: &Pulse) {
+        stamps::watch(&mut self, asked, pulse, Self::poll, Self::look_now);
     }
 
     /// Opens the files where they have changed and rest again.

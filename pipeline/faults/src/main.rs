@@ -1,7 +1,7 @@
 //! `faults`: breaks a node on purpose and counts what came of it.
 //!
-//! In: a seed and how much. Out: a line a stage and, last, `faults: N injected, lost 0, double 0`; exit code 1
-//! where anything was lost, double or altered. Never: a node of anybody else's; each runs in a folder of its own.
+//! In: a seed and how much. Out: a line a stage or a table and, last, `faults: N injected, lost 0, double 0`; exit
+//! code 1 where anything was lost, double or altered, or a camera not looked at in time. Never: a node of anybody else's; each runs in a folder of its own.
 
 mod kills;
 mod node;
@@ -9,6 +9,7 @@ mod platform;
 mod process;
 mod receiver;
 mod script;
+mod streams;
 mod verdict;
 mod writes;
 
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use process::Shim;
@@ -36,12 +37,15 @@ struct Arguments {
     /// What the dice start from; printed, so that a run can be had again.
     #[arg(long, default_value_t = rand::random::<u32>().into())]
     seed: u64,
-    /// A sample, in about a minute.
-    #[arg(long)]
+    /// A sample, in about a minute a stage.
+    #[arg(long, global = true)]
     short: bool,
     /// How many kills, in place of the form's own number.
     #[arg(long)]
     kills: Option<u64>,
+    /// Writes what was measured there, as JSON.
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -57,6 +61,31 @@ enum Command {
     Writes,
     /// The platform that misbehaves alone.
     Platform,
+    /// The cameras that misbehave alone: `shirong run` beside them, a table of how soon each is looked at again.
+    Streams {
+        /// Faults by the names that the cameras bear; all of them where none is named.
+        only: Vec<String>,
+    },
+    /// Cameras half of which are dead in different ways.
+    Cameras {
+        #[arg(long, default_value_t = 200)]
+        cameras: usize,
+        /// How long they are watched after the first look of all that live.
+        #[arg(long, default_value_t = 120)]
+        secs: u64,
+    },
+    /// More looks asked for than there can be.
+    Overload {
+        #[arg(long, default_value_t = 40)]
+        cameras: usize,
+        #[arg(long, default_value_t = 30)]
+        secs: u64,
+    },
+    /// Twenty cameras and a fault every minute; memory, threads and handles after the warm-up.
+    Soak {
+        #[arg(long, default_value_t = 30)]
+        minutes: u64,
+    },
 }
 
 /// What was done and what came of it.
@@ -64,6 +93,9 @@ enum Command {
 struct Tally {
     injected: u64,
     verdict: Verdict,
+    /// What the cameras and their process did not keep to.
+    missed: Vec<String>,
+    measured: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Tally {
@@ -78,6 +110,12 @@ impl Tally {
         }
         self.verdict.add(verdict);
         good
+    }
+
+    /// Notes what was not kept to; it is said at once.
+    fn miss(&mut self, what: String) {
+        self.say(&format!("missed: {what}"));
+        self.missed.push(what);
     }
 
     fn bar(&self, what: &'static str, length: u64) -> Bar {
@@ -151,6 +189,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<bool> {
+    // The second call finds a provider in place, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut tally = Tally::default();
     tally.say(&format!("seed {}", arguments.seed));
@@ -161,6 +201,19 @@ fn run(arguments: &Arguments) -> Result<bool> {
         if wanted(|command| matches!(command, Command::Platform)) {
             let cases = if arguments.short { CASES_SHORT } else { CASES_LONG };
             platform::run(seed, cases, &mut tally).await?;
+        }
+        cameras(arguments, &mut tally).await?;
+        if matches!(
+            only,
+            Some(
+                Command::Streams { .. }
+                    | Command::Cameras { .. }
+                    | Command::Overload { .. }
+                    | Command::Soak { .. }
+                    | Command::Platform
+            )
+        ) {
+            return Ok(());
         }
         let Some(shim) = Shim::make()? else {
             tally.say("kills and failing writes: not run: there is no C compiler (cc) to make the shim with");
@@ -180,6 +233,34 @@ fn run(arguments: &Arguments) -> Result<bool> {
         0 => "evidence: whole after each".to_owned(),
         wrong => format!("evidence: {wrong} findings"),
     });
+    if !tally.missed.is_empty() {
+        tally.say(&format!("missed: {} in all", tally.missed.len()));
+    }
     tally.say(&format!("faults: {} injected, lost {}, double {}", tally.injected, lost.len(), double.len()));
-    Ok(tally.verdict.is_good())
+    if let Some(file) = &arguments.json {
+        let text = serde_json::to_string_pretty(&tally.measured)?;
+        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(tally.verdict.is_good() && tally.missed.is_empty())
+}
+
+/// The stages that have cameras. The soak is too long for a whole run and is asked for by its name.
+async fn cameras(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
+    let short = arguments.short;
+    let measured = match &arguments.command {
+        None => ("streams", streams::run(short, &[], tally).await?),
+        Some(Command::Streams { only }) => ("streams", streams::run(short, only, tally).await?),
+        Some(Command::Cameras { cameras, secs }) => {
+            ("cameras", streams::run_cameras(*cameras, *secs, tally).await?)
+        }
+        Some(Command::Overload { cameras, secs }) => {
+            ("overload", streams::run_overload(*cameras, *secs, tally).await?)
+        }
+        Some(Command::Soak { minutes }) => {
+            ("soak", streams::run_soak(arguments.seed, *minutes, tally).await?)
+        }
+        _ => return Ok(()),
+    };
+    tally.measured.insert(measured.0.to_owned(), measured.1);
+    Ok(())
 }

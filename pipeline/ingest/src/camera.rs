@@ -11,13 +11,18 @@ use std::time::{Duration, Instant};
 use crate::clock::now_unix_ns;
 use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
-use crate::knock::{knock, sharpen};
+use crate::knock::{look_in, sharpen};
 use crate::state::{Tally, count};
 use crate::stream::{Event, Happening, Shared, Stream};
 use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
 
 /// Longest wait for the door to answer.
 const KNOCK_LIMIT: Duration = Duration::from_secs(5);
+/// The same of a camera that was refused: one that comes back must not find us still waiting at the door as it was.
+const KNOCK_AGAIN_LIMIT: Duration = Duration::from_secs(3);
+/// Longest wait from connecting until the camera has described its stream. What it describes to one who has the
+/// password is read by rtspsrc, without limit: two gigabytes where a camera sends them.
+const DESCRIBED_LIMIT: Duration = Duration::from_secs(8);
 /// Longest wait from connecting to the first compressed unit.
 const FIRST_UNIT_LIMIT: Duration = Duration::from_secs(15);
 /// Units arrive for so long and none becomes a picture: connect again. Longer than any key-frame interval.
@@ -191,7 +196,8 @@ impl Supervisor {
                 self.enter(CameraState::Connecting);
             }
             let opened = Instant::now();
-            let patience = match self.attempt() {
+            let mut is_not_found = false;
+            let patience = match self.attempt(failures) {
                 Outcome::Stopped => return,
                 Outcome::Through if self.config.location.is_looped() => continue,
                 Outcome::Through => return self.enter(CameraState::Ended),
@@ -202,14 +208,17 @@ impl Supervisor {
                 }
                 Outcome::Refused(refusal) => {
                     let patience = refusal.asks_for_patience();
+                    is_not_found = refusal == Refusal::NotFound;
                     self.enter(CameraState::Refused(refusal));
                     patience
                 }
             };
             failures = if opened.elapsed() >= STEADY { 1 } else { failures.saturating_add(1) };
             let wait = back_off(&self.config, failures, patience, rand::random::<f64>());
+            // From try to try: a door that was silent for seconds has had them already.
+            let wait = wait.saturating_sub(opened.elapsed()).max(self.config.reconnect_min / 2);
             tracing::debug!(camera = %self.shared.camera, wait_ms = wait.as_millis() as u64, failures, "connecting again");
-            if self.rest(wait) {
+            if if is_not_found { self.rest_until_found(wait) } else { self.rest(wait) } {
                 return;
             }
             count(&self.shared.tally.reconnects);
@@ -248,20 +257,39 @@ impl Supervisor {
         }
     }
 
+    /// Waits, and looks in now and then: a path that is there again needs no person. `true`: stop.
+    fn rest_until_found(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        let SourceLocation::Rtsp { url, .. } = &self.config.location else { return self.rest(wait) };
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let slice = self.config.reconnect_max.mul_f64(0.5 + rand::random::<f64>() / 2.0);
+            if self.rest(left.min(slice)) {
+                return true;
+            }
+            if left <= slice || look_in(url, KNOCK_AGAIN_LIMIT) != Err(Refusal::NotFound) {
+                return false;
+            }
+        }
+    }
+
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
     /// One connection from knock to end.
-    fn attempt(&mut self) -> Outcome {
+    fn attempt(&mut self, failures: u32) -> Outcome {
         if self.is_stopping() {
             return Outcome::Stopped;
         }
         let is_live = match &self.config.location {
-            SourceLocation::Rtsp { url, .. } => match knock(url, KNOCK_LIMIT) {
-                Ok(()) => true,
-                Err(refusal) => return Outcome::Refused(refusal),
-            },
+            SourceLocation::Rtsp { url, .. } => {
+                let limit = if failures == 0 { KNOCK_LIMIT } else { KNOCK_AGAIN_LIMIT };
+                match look_in(url, limit) {
+                    Ok(()) => true,
+                    Err(refusal) => return Outcome::Refused(refusal),
+                }
+            }
             SourceLocation::File { .. } => false,
         };
         self.connection += 1;
@@ -315,6 +343,9 @@ impl Supervisor {
 
     fn silence(&self, stream: &Stream, is_alive: bool, opened: Instant) -> Option<Outcome> {
         let (silent, has_begun) = stream.facts.silence();
+        if !stream.facts.described.load(Ordering::Relaxed) && opened.elapsed() > DESCRIBED_LIMIT {
+            return Some(Outcome::Lost("it does not describe its stream in time".to_owned()));
+        }
         let limit =
             if has_begun { self.config.silent_limit } else { self.config.silent_limit.max(FIRST_UNIT_LIMIT) };
         if silent > limit {
@@ -337,15 +368,16 @@ impl Supervisor {
     }
 }
 
-/// Exponential back-off with full jitter: `dice` in 0..1 of a ceiling that doubles. Where asking often does
+/// Exponential back-off: `dice` in 0..1 chooses from the upper half of a ceiling that doubles. Where asking often does
 /// harm (a wrong password locks the account) the wait lies in the upper half of the longest one.
 fn back_off(config: &SourceConfig, failures: u32, patience: bool, dice: f64) -> Duration {
-    if patience {
-        return config.reconnect_max.mul_f64(0.5 + dice / 2.0);
-    }
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
-    let ceiling = config.reconnect_min.saturating_mul(doubled).min(config.reconnect_max);
-    ceiling.mul_f64(dice)
+    let ceiling = if patience {
+        config.patience
+    } else {
+        config.reconnect_min.saturating_mul(doubled).min(config.reconnect_max)
+    };
+    ceiling.mul_f64(0.5 + dice / 2.0)
 }
 
 #[cfg(test)]
@@ -357,9 +389,10 @@ mod tests {
         let config = SourceConfig::new("c", SourceLocation::rtsp("rtsp://h/").unwrap());
         let secs = |failures, patience, dice| back_off(&config, failures, patience, dice).as_secs_f64();
         assert_eq!(secs(1, false, 1.0), 1.0);
-        assert_eq!(secs(4, false, 1.0), 8.0);
-        assert_eq!(secs(4, false, 0.25), 2.0);
-        assert_eq!(secs(4_000_000_000, false, 1.0), 60.0);
+        assert_eq!(secs(3, false, 1.0), 4.0);
+        assert_eq!(secs(3, false, 0.0), 2.0);
         assert_eq!((secs(1, true, 0.0), secs(1, true, 1.0)), (30.0, 60.0));
+        // However long it was away, a camera is knocked at within six seconds of coming back.
+        assert_eq!(secs(4_000_000_000, false, 1.0), 6.0);
     }
 }

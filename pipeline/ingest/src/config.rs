@@ -170,6 +170,8 @@ pub struct SourceConfig {
     pub reconnect_min: Duration,
     /// Longest ceiling of it.
     pub reconnect_max: Duration,
+    /// Longest wait where asking again may do harm or mends nothing: a wrong password, a wrong path.
+    pub patience: Duration,
 }
 
 impl SourceConfig {
@@ -177,8 +179,11 @@ impl SourceConfig {
     pub const SILENT_LIMIT: Duration = Duration::from_secs(10);
     /// First ceiling of the wait before connecting again.
     pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
-    /// Last ceiling of the wait before connecting again.
-    pub const RECONNECT_MAX: Duration = Duration::from_secs(60);
+    /// Last ceiling of the wait before connecting again. Short, since a street is blind meanwhile; what a try costs is
+    /// a knock wherever nothing answers.
+    pub const RECONNECT_MAX: Duration = Duration::from_secs(6);
+    /// Longest wait where asking again may do harm: cameras lock accounts.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A camera with the defaults.
     pub fn new(camera: impl Into<String>, location: SourceLocation) -> Self {
@@ -189,6 +194,7 @@ impl SourceConfig {
             silent_limit: Self::SILENT_LIMIT,
             reconnect_min: Self::RECONNECT_MIN,
             reconnect_max: Self::RECONNECT_MAX,
+            patience: Self::PATIENCE,
         }
     }
 
@@ -208,6 +214,9 @@ impl SourceConfig {
         }
         if self.reconnect_max < self.reconnect_min {
             return refuse("reconnect_max must not be shorter than reconnect_min");
+        }
+        if self.patience < self.reconnect_max {
+            return refuse("patience must not be shorter than reconnect_max");
         }
         Ok(self)
     }

@@ -8,7 +8,7 @@
 //! touch another, or write a password anywhere.
 //!
 //! ```text
-//! supervisor ─ knock (TCP + RTSP OPTIONS) ─ Stream ───────────────────────────────────────┐
+//! supervisor ─ look in (TCP + RTSP DESCRIBE) ─ Stream ────────────────────────────────────┐
 //!    ▲  rtspsrc ─ depay ─ parse ─ [key gate] ─ decoder ─ (videoconvert) ─ appsink ─ on_frame
 //!    └─ events: alive, error, end ◄───────────────────────────────────────────────────────┘
 //! ```

@@ -14,7 +14,7 @@ use crate::clock::now_unix_ns;
 use crate::decode::codec_name;
 use crate::frame::Frame;
 use crate::gate::Unit;
-use crate::knock::{knock, sharpen};
+use crate::knock::{look_in, sharpen};
 use crate::state::Tally;
 use crate::stream::{Happening, Shared, Stream};
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
@@ -88,7 +88,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
         SourceLocation::File { .. } => None,
     };
     if let Some(url) = &address {
-        knock(url, timeout / 2)?;
+        look_in(url, timeout / 2)?;
     }
     let seen = Arc::new(Mutex::new(Seen::default()));
     let (wake, looked) = sync_channel(1);

@@ -73,6 +73,7 @@ pub(crate) fn config(location: SourceLocation, cadence: Cadence) -> SourceConfig
         silent_limit: Duration::from_millis(1500),
         reconnect_min: Duration::from_millis(50),
         reconnect_max: Duration::from_millis(400),
+        patience: Duration::from_millis(400),
     }
 }
 
