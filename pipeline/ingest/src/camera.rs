@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::now_unix_ns;
+use crate::connection::{Event, Happening, Shared};
 use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
 use crate::knock::{knock, sharpen};
 use crate::state::{Tally, count};
-use crate::stream::{Event, Happening, Shared, Stream};
+use crate::stream::Stream;
 use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
 
 /// Longest wait for the door to answer.
@@ -46,8 +47,9 @@ pub struct Camera {
 impl Camera {
     /// Starts the supervisor and returns at once.
     ///
-    /// `on_frame` runs on GStreamer's streaming thread of this camera: it must not block, or the camera's
-    /// frames wait (a live source then loses some, and counts them). `on_state` runs on the supervisor's
+    /// `on_frame` runs on a thread of the decoders that cameras share where key frames alone are decoded, else on
+    /// GStreamer's streaming thread of this camera. While it waits, so does that decoder or this camera; what a camera
+    /// sends meanwhile is overtaken by the newest, and counted. `on_state` runs on the supervisor's
     /// thread at every change. Neither may call [`Camera::stop`].
     ///
     /// # Errors

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use calib::time::Timestamp;
 
+use crate::connection::{Event, Happening, Shared};
 use crate::frame::Frame;
 use crate::state::Tally;
-use crate::stream::{Event, Happening, Shared, Stream};
+use crate::stream::Stream;
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
 /// Frames decoded ahead of the one that was taken.

@@ -8,9 +8,10 @@
 //! touch another, or write a password anywhere.
 //!
 //! ```text
-//! supervisor ─ knock (TCP + RTSP OPTIONS) ─ Stream ───────────────────────────────────────┐
-//!    ▲  rtspsrc ─ depay ─ parse ─ [key gate] ─ decoder ─ (videoconvert) ─ appsink ─ on_frame
-//!    └─ events: alive, error, end ◄───────────────────────────────────────────────────────┘
+//! supervisor ─ knock (TCP + RTSP OPTIONS) ─ Stream ─────────────────────────────────────────────┐
+//!    ▲  rtspsrc ─ depay ─ parse ─ [gate] ─ appsink ─ Pool: newest key frame ─ decoder ─ on_frame
+//!    │                             └─ every picture asked for: own decoder ─ appsink ─ on_frame
+//!    └─ events: alive, error, end ◄─────────────────────────────────────────────────────────────┘
 //! ```
 
 mod bare;
@@ -19,12 +20,15 @@ mod camera;
 mod clip;
 mod clock;
 mod config;
+mod connection;
 mod damage;
 mod decode;
 mod film;
 mod frame;
 mod gate;
 mod knock;
+mod lone;
+mod pool;
 mod probe;
 mod refusal;
 mod state;
@@ -37,6 +41,7 @@ pub use config::{Cadence, Credentials, Secret, SourceConfig, SourceLocation, Tra
 pub use film::{Film, FilmError};
 pub use frame::{Frame, Stamp};
 pub use gate::KeyUnit;
+pub use pool::set_decoders;
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;
 pub use state::{CameraState, Counters};

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 
 use crate::clock::now_unix_ns;
+use crate::connection::{Happening, Shared};
 use crate::decode::codec_name;
 use crate::frame::Frame;
 use crate::gate::Unit;
 use crate::knock::{knock, sharpen};
 use crate::state::Tally;
-use crate::stream::{Happening, Shared, Stream};
+use crate::stream::Stream;
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
 /// Key frames after which the interval is known well enough.
@@ -111,7 +112,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
                     seen.units.push(unit);
                 }
                 if seen.is_enough() {
-                    let _ = wake.try_send(crate::stream::Event { connection: 1, what: Happening::Stop });
+                    let _ = wake.try_send(crate::connection::Event { connection: 1, what: Happening::Stop });
                 }
             }
         }),
