@@ -204,6 +204,17 @@ impl Parts {
         drop(seat);
     }
 
+    /// Gives it back and does not wait: a picture may still come.
+    pub(crate) fn retire(&self) {
+        self.stand_up().into_iter().for_each(Seat::retire);
+    }
+
+    /// The place itself, for whoever waits until it can be given back.
+    pub(crate) fn stand_up(&self) -> Option<Seat> {
+        let seat = self.seat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        seat.and_then(Arc::into_inner)
+    }
+
     fn seat(&self) -> Option<Arc<Seat>> {
         self.seat.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -52,21 +52,26 @@ pub(crate) type MayPass = Box<dyn Fn(&KeyUnit) -> bool + Send + Sync>;
 
 /// Sizes of delta units since the latest key frame.
 #[derive(Debug, Default)]
-struct Deltas {
+pub(crate) struct Deltas {
     count: u32,
     bytes: u64,
     peak: usize,
 }
 
 impl Deltas {
-    fn add(&mut self, bytes: usize) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.count += 1;
         self.bytes += bytes as u64;
         self.peak = self.peak.max(bytes);
     }
 
+    /// Whether there were any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.count > 0
+    }
+
     /// What they were, as a key frame ends them now.
-    fn key_unit(&self) -> KeyUnit {
+    pub(crate) fn key_unit(&self) -> KeyUnit {
         KeyUnit {
             received: millis(now_unix_ns()),
             deltas: self.count,
@@ -171,7 +176,7 @@ impl Gate {
         }
         let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
         if key {
-            Some(std::mem::take(&mut *deltas)).filter(|deltas| deltas.count > 0)
+            Some(std::mem::take(&mut *deltas)).filter(Deltas::is_any)
         } else {
             deltas.add(bytes);
             None

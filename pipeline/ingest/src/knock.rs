@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::Refusal;
 
-const RTSP_PORT: u16 = 554;
+pub(crate) const RTSP_PORT: u16 = 554;
 const RTSPS_PORT: u16 = 322;
 /// Longest status line that is read.
 const ANSWER_BYTES: usize = 64;
@@ -64,7 +64,8 @@ fn request(request: &str, url: &str, limit: Duration) -> Result<(), Refusal> {
     Err(refusal)
 }
 
-fn why(error: &std::io::Error) -> String {
+/// Why a connection failed, for people.
+pub(crate) fn why(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "the port is closed".to_owned(),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),

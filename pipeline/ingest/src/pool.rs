@@ -50,6 +50,8 @@ struct Seated {
     take: Take,
     waiting: Option<Lonely>,
     is_in_work: bool,
+    /// Its place goes when the work is done.
+    is_leaving: bool,
 }
 
 /// Like goes to like: a decoder that meets other parameter sets sets itself up anew.
@@ -141,7 +143,10 @@ impl Pool {
         }
         let id = inner.next_id;
         inner.next_id += 1;
-        inner.seats.insert(id, Seated { codec, take: Arc::new(take), waiting: None, is_in_work: false });
+        inner.seats.insert(
+            id,
+            Seated { codec, take: Arc::new(take), waiting: None, is_in_work: false, is_leaving: false },
+        );
         Ok(Seat { pool: self, id })
     }
 
@@ -156,14 +161,18 @@ impl Pool {
             let picture = self.decode(codec, unit);
             take(Decoded { picture, running_ns, receipt_ns });
             let mut inner = self.lock();
+            let mut left = None;
             if let Some(seat) = inner.seats.get_mut(&id) {
                 seat.is_in_work = false;
-                if seat.waiting.is_some() {
+                if seat.is_leaving {
+                    left = inner.seats.remove(&id);
+                } else if seat.waiting.is_some() {
                     inner.order.push_back(id);
                     self.ready.notify_one();
                 }
             }
             drop(inner);
+            drop(left);
             self.done.notify_all();
         }
     }
@@ -243,6 +252,23 @@ impl Seat {
     /// Waits until what was put is through.
     pub(crate) fn drain(&self) {
         self.wait(|seat| seat.is_in_work || seat.waiting.is_some());
+    }
+
+    /// Leaves without waiting: its callback may run once more.
+    pub(crate) fn retire(self) {
+        let mut inner = self.pool.lock();
+        let mut left = None;
+        if let Some(seat) = inner.seats.get_mut(&self.id) {
+            seat.waiting = None;
+            seat.is_leaving = seat.is_in_work;
+            if !seat.is_in_work {
+                left = inner.seats.remove(&self.id);
+            }
+        }
+        drop(inner);
+        drop(left);
+        // Dropping would wait.
+        std::mem::forget(self);
     }
 
     fn wait(&self, is_busy: impl Fn(&Seated) -> bool) {

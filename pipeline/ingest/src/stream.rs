@@ -5,7 +5,6 @@
 //! which one drops what. Never: a decision to connect again (that is the supervisor's).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,13 +15,13 @@ use gstreamer_video as gst_video;
 
 use crate::beat::is_due;
 use crate::clock::{WallClock, now_unix_ns};
-use crate::connection::{Event, Facts, Happening, Parts, Shared};
+use crate::connection::{Facts, Happening, Parts};
 use crate::decode::{self, Codec};
 use crate::gate::Unit;
 use crate::pool::{Lonely, Pool};
 use crate::refusal::classify;
 use crate::state::count;
-use crate::{Cadence, Refusal, SourceConfig, SourceLocation, Transport};
+use crate::{Cadence, Refusal, SourceLocation, Transport};
 
 /// What rtspsrc may hold: over TCP a burst after a network hiccup, over UDP also the wait for lost packets.
 /// Pictures leave at once all the same, as nothing downstream synchronises to a clock.
@@ -33,29 +32,21 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// A running connection. Dropping it closes the pipeline.
 pub(crate) struct Stream {
     pipeline: gst::Pipeline,
-    pub(crate) facts: Arc<Facts>,
     parts: Parts,
 }
 
 impl Stream {
-    /// Starts a connection; `pts_base` is added to every PTS.
-    pub(crate) fn open(
-        config: &SourceConfig,
-        shared: &Arc<Shared>,
-        connection: u64,
-        pts_base: Duration,
-        events: SyncSender<Event>,
-    ) -> Result<Self, Refusal> {
-        let parts = Parts::new(config, shared, connection, pts_base, events);
+    /// Starts a connection to a place.
+    pub(crate) fn open(location: &SourceLocation, parts: Parts) -> Result<Self, Refusal> {
         let pipeline = gst::Pipeline::new();
         watch_bus(&pipeline, &parts);
-        let built = match &config.location {
-            SourceLocation::Rtsp { .. } => build_rtsp(&pipeline, &config.location, &parts),
+        let built = match location {
+            SourceLocation::Rtsp { .. } => build_rtsp(&pipeline, location, &parts),
             SourceLocation::File { path, .. } if !path.exists() => return Err(Refusal::NotFound),
             SourceLocation::File { path, .. } => build_file(&pipeline, path, &parts),
         };
         let live = parts.live;
-        let stream = Self { pipeline, facts: Arc::clone(&parts.facts), parts };
+        let stream = Self { pipeline, parts };
         built.map_err(|e| Refusal::Other(e.to_string()))?;
         // Started at once, a file's clock would run while its parts are still put together, and the first
         // second would be played in haste.
@@ -63,6 +54,11 @@ impl Stream {
         let begun = stream.pipeline.set_state(first);
         begun.map_err(|_| Refusal::Other("the pipeline does not start".to_owned()))?;
         Ok(stream)
+    }
+
+    /// What is learnt of it.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.parts.facts
     }
 
     /// Lets a file run that said [`Happening::Ready`].

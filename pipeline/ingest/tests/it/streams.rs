@@ -1,5 +1,7 @@
 //! What leaves a live camera: which frames, with which times, how soon, with which pixels.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, UNIX_EPOCH};
 
 use calib::picture::RgbCoefficients;
@@ -229,4 +231,41 @@ fn the_server_encodes_what_is_asked_for() {
     let server = samples::RtspServer::start(0, vec![camera]).unwrap();
     let found = ingest::probe(rtsp(server.url("street"), Transport::Tcp), Duration::from_secs(10)).unwrap();
     assert_eq!(found.codec, "H.265");
+}
+
+/// Whoever asks is sent on, which we leave to GStreamer.
+#[test]
+fn a_camera_that_is_not_understood_is_received_all_the_same() {
+    let clips = Clips::new();
+    let server = serve(clips.moving(Codec::H264));
+    let to = server.url("street");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let to = to.clone();
+            std::thread::spawn(move || {
+                let mut text = [0; 2048];
+                while let Ok(n @ 1..) = stream.read(&mut text) {
+                    let request = String::from_utf8_lossy(&text[..n]).into_owned();
+                    let number = request.lines().find(|line| line.starts_with("CSeq")).unwrap_or("CSeq: 1");
+                    let status = if request.starts_with("DESCRIBE") {
+                        format!("302 Moved\r\nLocation: {to}")
+                    } else {
+                        "200 OK\r\nPublic: OPTIONS, DESCRIBE".to_owned()
+                    };
+                    let answer = format!("RTSP/1.0 {status}\r\n{number}\r\n\r\n");
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let watched =
+        watch(config(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp), Cadence::Keyframes));
+    watched.until(|state| *state == CameraState::Live);
+    assert_eq!(watched.take(2).len(), 2);
+    watched.camera.stop();
 }
