@@ -253,7 +253,7 @@ fn a_camera_that_is_not_understood_is_received_all_the_same() {
                     let status = if request.starts_with("DESCRIBE") {
                         format!("302 Moved\r\nLocation: {to}")
                     } else {
-                        "200 OK\r\nPublic: OPTIONS, DESCRIBE".to_owned()
+                        "200 OK\r\nPublic: OPTIONS, DESCRIBE, SETUP, PLAY".to_owned()
                     };
                     let answer = format!("RTSP/1.0 {status}\r\n{number}\r\n\r\n");
                     if stream.write_all(answer.as_bytes()).is_err() {
