@@ -155,7 +155,8 @@ impl Camera {
         }
     }
 
-    fn signal(&self) {
+    /// Says that the camera is to end, and does not wait: of many, tell all before you wait for the first.
+    pub fn signal(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         let _ = self.events.try_send(Event { connection: 0, what: Happening::Stop });
     }
