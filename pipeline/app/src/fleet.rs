@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
-use calib::camera::Camera;
 use calib::time::Timestamp;
 use ingest::{CameraState, Counters, Frame, KeyUnit, SourceConfig};
 use logic::look::CameraId;
@@ -18,19 +17,18 @@ use logic::scene::ViewFault;
 
 use crate::arrivals::{Arrivals, CameraIndex};
 use crate::node::CameraEntry;
-use crate::sight::{LeftOut, Remembered};
+use crate::sight::{LeftOut, Remembered, floor_ms};
 use crate::source;
 use crate::waits::Waits;
-
-/// Looks that a quiet street gets within the shortest dwell at least.
-const LOOKS_A_DWELL: i64 = 4;
 
 /// One camera's counters.
 pub(crate) struct Lane {
     /// Its id.
     pub id: CameraId,
-    /// Frames that went through the detector.
+    /// Frames that were looked at.
     pub looks: AtomicU64,
+    /// Of these, those on which what the model saw before still stood.
+    pub standing: AtomicU64,
     /// Frames that the model had no answer for.
     pub unseen: AtomicU64,
     /// Confirmed findings.
@@ -50,6 +48,7 @@ impl Lane {
         Self {
             id,
             looks: AtomicU64::new(0),
+            standing: AtomicU64::new(0),
             unseen: AtomicU64::new(0),
             findings: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -67,7 +66,7 @@ impl Lane {
 
     /// Begins anew to learn when its street is quiet, with what its file says now.
     fn watch_quiet(&self, entry: &CameraEntry) {
-        *lock(&self.quiet) = Quiet::new(quiet_ms_max(&entry.camera));
+        *lock(&self.quiet) = Quiet::new(floor_ms(&entry.camera));
     }
 
     /// Whether a key frame may pass undecoded.
@@ -95,21 +94,16 @@ impl Lane {
     }
 }
 
-/// Longest that a camera's street may be left alone, milliseconds: what stands for a rule's dwell must be seen in
-/// several looks of it.
-fn quiet_ms_max(camera: &Camera) -> i64 {
-    let own = (camera.stream.quiet_secs_max * 1e3) as i64;
-    camera.rules.iter().map(|rule| rule.dwell_ms / LOOKS_A_DWELL).fold(own, i64::min)
-}
-
 /// Where a camera stands.
 pub(crate) struct CameraReport {
     /// Its id.
     pub id: CameraId,
     /// Where its stream stands.
     pub state: CameraState,
-    /// Frames that went through the detector.
+    /// Frames that were looked at.
     pub looks: u64,
+    /// Of these, those on which what the model saw before still stood.
+    pub standing: u64,
     /// Frames that the model had no answer for.
     pub unseen: u64,
     /// Confirmed findings.
@@ -286,6 +280,7 @@ impl Fleet {
                 state: stream.camera.state(),
                 stream: stream.camera.counters(),
                 looks: lane.looks.load(Ordering::Relaxed),
+                standing: lane.standing.load(Ordering::Relaxed),
                 unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
                 refused: lane.refused.load(Ordering::Relaxed),
@@ -300,11 +295,8 @@ impl Fleet {
     /// Stops every stream, at once, and lets the taker of frames end.
     pub(crate) fn stop(&self) {
         let streams: Vec<Stream> = lock(&self.streams).iter_mut().filter_map(Option::take).collect();
-        std::thread::scope(|scope| {
-            for stream in streams {
-                scope.spawn(move || stream.camera.stop());
-            }
-        });
+        streams.iter().for_each(|stream| stream.camera.signal());
+        streams.into_iter().for_each(|stream| stream.camera.stop());
         self.arrivals.close();
     }
 
@@ -337,7 +329,14 @@ impl Fleet {
     ) -> Result<Stream> {
         let to = Arc::clone(self);
         let id = config.camera.clone();
-        let put = move |frame| to.arrivals.put(camera, frame);
+        let is_shared = config.cadence == ingest::Cadence::Keyframes;
+        let put = move |frame| {
+            if is_shared {
+                to.arrivals.put_in_turn(camera, frame);
+            } else {
+                to.arrivals.put(camera, frame);
+            }
+        };
         // Each change of a stream's state is logged where it arises.
         let started = if is_gated(&entry) {
             let lane = self.lane(camera);

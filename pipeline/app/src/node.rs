@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub manifest: PathBuf,
     /// The manifest of the model that judges what the first one saw, if any.
     pub second: Option<PathBuf>,
+    /// Threads that decode the key frames of all cameras; 0: one a processor.
+    pub decoders: usize,
     /// Detector threads.
     pub model_threads: usize,
     /// Frames a batch.
@@ -159,7 +161,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let mut faults = Faults::default();
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
-    let Tables { name, data, cameras, model, papers, defaults, desk, health, retention } = tables;
+    let Tables { name, data, cameras, decoders, model, papers, defaults, desk, health, retention } = tables;
     let ModelTable { manifest, detector, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
@@ -196,6 +198,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             data: folder.join(data.as_deref().unwrap_or("data")),
             manifest,
             second,
+            decoders: decoders as usize,
             model_threads: threads as usize,
             model_batch_max: batch as usize,
             desk,
@@ -230,6 +233,7 @@ struct Tables<'t> {
     name: Option<String>,
     data: Option<String>,
     cameras: Option<String>,
+    decoders: u32,
     model: ModelTable,
     papers: Papers,
     defaults: Defaults<'t>,
@@ -259,10 +263,12 @@ fn read_tables<'t>(
         let name = section.text(source, "name");
         let data = section.text(source, "data");
         let cameras = section.text(source, "cameras");
+        let decoders = section.whole(source, "decoders", (0, 256));
         section.finish(source);
-        (name, data, cameras)
+        (name, data, cameras, decoders)
     });
-    let (name, data, cameras) = name.unwrap_or_default();
+    let (name, data, cameras, decoders) = name.unwrap_or_default();
+    let decoders = decoders.unwrap_or_default();
     let model = read_model(source, root, folder, asked);
     let papers = Papers::read(source, root, &|path| found(folder, path, asked), faults);
     // Camera files lie in another folder: what they inherit starts from this one's.
@@ -271,7 +277,7 @@ fn read_tables<'t>(
     let desk = read_desk(source, root, folder);
     let health = read_health(source, root);
     let retention = retention::read(source, root, &papers.catalogue);
-    Tables { name, data, cameras, model, papers, defaults, desk, health, retention }
+    Tables { name, data, cameras, decoders, model, papers, defaults, desk, health, retention }
 }
 
 /// Not a node: every table of its file once, so that the reader asks for every key.

@@ -1,7 +1,9 @@
 //! The supervisor of one camera: connects, watches, connects again, never gives up.
 //!
-//! What comes in: a [`SourceConfig`] and two callbacks. What goes out: frames, states, counters. One thread a
-//! camera that sleeps in one channel. Never: work for another camera, a queue of frames, a log line a frame.
+//! What comes in: a [`SourceConfig`] and two callbacks. What goes out: frames, states, counters. A camera whose key
+//! frames come over RTSP and TCP is a [`Line`] among those of a few threads; any other one, GStreamer receives, with a
+//! supervisor on a thread that sleeps in one channel. Never: work for another camera, a queue of frames, a log line a
+//! frame.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -9,19 +11,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::now_unix_ns;
+use crate::connection::{Event, Facts, Happening, Parts, Shared};
 use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
 use crate::knock::{look_in, sharpen};
+use crate::pool::Seat;
+use crate::rtsp::line::Line;
+use crate::rtsp::receiver;
 use crate::state::{Tally, count};
-use crate::stream::{Event, Happening, Shared, Stream};
-use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
+use crate::stream::Stream;
+use crate::{Cadence, CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation, Transport};
 
 /// Longest wait for the door to answer.
 const KNOCK_LIMIT: Duration = Duration::from_secs(5);
 /// The same of a camera that was refused: one that comes back must not find us still waiting at the door as it was.
 const KNOCK_AGAIN_LIMIT: Duration = Duration::from_secs(3);
-/// Longest wait from connecting until the camera has described its stream. What it describes to one who has the
-/// password is read by rtspsrc, without limit: two gigabytes where a camera sends them.
+/// Longest wait from connecting until the camera has described its stream to GStreamer. What it describes to one who
+/// has the password is read by rtspsrc without limit: two gigabytes where a camera sends them.
 const DESCRIBED_LIMIT: Duration = Duration::from_secs(8);
 /// Longest wait from connecting to the first compressed unit.
 const FIRST_UNIT_LIMIT: Duration = Duration::from_secs(15);
@@ -44,15 +50,19 @@ pub struct Camera {
     tally: Arc<Tally>,
     stopping: Arc<AtomicBool>,
     events: SyncSender<Event>,
-    ended: Receiver<()>,
+    ended: Receiver<Ended>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
+
+/// A camera is through but for what still is in its seat.
+pub(crate) struct Ended(pub(crate) Option<Seat>);
 
 impl Camera {
     /// Starts the supervisor and returns at once.
     ///
-    /// `on_frame` runs on GStreamer's streaming thread of this camera: it must not block, or the camera's
-    /// frames wait (a live source then loses some, and counts them). `on_state` runs on the supervisor's
+    /// `on_frame` runs on a thread of the decoders that cameras share where key frames alone are decoded, else on
+    /// GStreamer's streaming thread of this camera. While it waits, so does that decoder or this camera; what a camera
+    /// sends meanwhile is overtaken by the newest, and counted. `on_state` runs on the supervisor's
     /// thread at every change. Neither may call [`Camera::stop`].
     ///
     /// # Errors
@@ -63,7 +73,7 @@ impl Camera {
         on_frame: impl Fn(Frame) + Send + Sync + 'static,
         on_state: impl Fn(&CameraState) + Send + Sync + 'static,
     ) -> Result<Self, IngestError> {
-        Self::begin(config, Box::new(on_frame), Box::new(on_state), None)
+        Self::begin(config, Box::new(on_frame), Arc::new(on_state), None)
     }
 
     /// As [`Camera::start`]. `may_pass` is asked at every key frame that would be decoded where only these are, but
@@ -78,13 +88,13 @@ impl Camera {
         on_state: impl Fn(&CameraState) + Send + Sync + 'static,
         may_pass: impl Fn(&KeyUnit) -> bool + Send + Sync + 'static,
     ) -> Result<Self, IngestError> {
-        Self::begin(config, Box::new(on_frame), Box::new(on_state), Some(Box::new(may_pass)))
+        Self::begin(config, Box::new(on_frame), Arc::new(on_state), Some(Box::new(may_pass)))
     }
 
     fn begin(
         config: SourceConfig,
         on_frame: Box<dyn Fn(Frame) + Send + Sync>,
-        on_state: Box<dyn Fn(&CameraState) + Send + Sync>,
+        on_state: OnState,
         may_pass: Option<MayPass>,
     ) -> Result<Self, IngestError> {
         crate::init()?;
@@ -105,24 +115,27 @@ impl Camera {
             may_pass,
             started_unix_ns: now_unix_ns(),
         });
-        let mut supervisor = Supervisor {
+        let is_line = is_line(&config);
+        let standing = Standing {
             config,
             shared,
             state: Arc::clone(&state),
             on_state,
             stopping: Arc::clone(&stopping),
-            events: events.clone(),
-            inbox,
             connection: 0,
             pts_base: Duration::ZERO,
             complaint: None,
+            failures: 0,
+            begun: Instant::now(),
         };
-        let spawned = std::thread::Builder::new().name(format!("camera {camera}")).spawn(move || {
-            supervisor.run();
-            let _ = end.try_send(());
-        });
-        let thread = spawned.map_err(|source| IngestError::Thread { camera: camera.to_string(), source })?;
-        Ok(Self { state, tally, stopping, events, ended, thread: Some(thread) })
+        let channel = (events.clone(), inbox);
+        let thread = if is_line {
+            receiver::join(Line::new(standing, channel, end)).map(|()| None)
+        } else {
+            Supervisor::spawn(standing, channel, end).map(Some)
+        };
+        let thread = thread.map_err(|source| IngestError::Thread { camera: camera.to_string(), source })?;
+        Ok(Self { state, tally, stopping, events, ended, thread })
     }
 
     /// What the camera is doing.
@@ -138,7 +151,8 @@ impl Camera {
     /// Ends the camera and waits until no callback runs any more, at most five seconds.
     pub fn stop(mut self) {
         self.signal();
-        let ended = self.ended.recv_timeout(STOP_LIMIT);
+        // A seat is left when its last picture is through.
+        let ended = self.ended.recv_timeout(STOP_LIMIT).map(drop);
         if let Some(thread) = self.thread.take()
             && !matches!(ended, Err(RecvTimeoutError::Timeout))
         {
@@ -146,7 +160,8 @@ impl Camera {
         }
     }
 
-    fn signal(&self) {
+    /// Says that the camera is to end, and does not wait: of many, tell all before you wait for the first.
+    pub fn signal(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         let _ = self.events.try_send(Event { connection: 0, what: Happening::Stop });
     }
@@ -168,64 +183,88 @@ enum Outcome {
     Refused(Refusal),
 }
 
-struct Supervisor {
-    config: SourceConfig,
-    shared: Arc<Shared>,
-    state: Arc<Mutex<CameraState>>,
-    on_state: Box<dyn Fn(&CameraState) + Send + Sync>,
-    stopping: Arc<AtomicBool>,
-    events: SyncSender<Event>,
-    inbox: Receiver<Event>,
-    connection: u64,
-    pts_base: Duration,
-    /// When decode errors were last logged, and how many there were.
-    complaint: Option<(Instant, u64)>,
+type OnState = Arc<dyn Fn(&CameraState) + Send + Sync>;
+
+/// Whether key frames alone are wanted of it, over plain RTSP and TCP.
+fn is_line(config: &SourceConfig) -> bool {
+    let SourceLocation::Rtsp { url, transport, .. } = &config.location else { return false };
+    config.cadence == Cadence::Keyframes && *transport == Transport::Tcp && url.starts_with("rtsp://")
 }
 
-impl Supervisor {
-    fn run(&mut self) {
-        let mut failures = 0_u32;
-        loop {
-            // A refusal stands until something else is known, so that it does not flicker while retrying; a
-            // looped file stays live from lap to lap.
-            let is_settled = matches!(
-                *self.state.lock().unwrap_or_else(PoisonError::into_inner),
-                CameraState::Refused(_) | CameraState::Live
-            );
-            if !is_settled {
-                self.enter(CameraState::Connecting);
-            }
-            let opened = Instant::now();
-            let mut is_not_found = false;
-            let patience = match self.attempt(failures) {
-                Outcome::Stopped => return,
-                Outcome::Through if self.config.location.is_looped() => continue,
-                Outcome::Through => return self.enter(CameraState::Ended),
-                Outcome::Lost(why) => {
-                    tracing::warn!(camera = %self.shared.camera, why, "stream lost");
-                    self.enter(CameraState::Stalled);
-                    false
-                }
-                Outcome::Refused(refusal) => {
-                    let patience = refusal.asks_for_patience();
-                    is_not_found = refusal == Refusal::NotFound;
-                    self.enter(CameraState::Refused(refusal));
-                    patience
-                }
-            };
-            failures = if opened.elapsed() >= STEADY { 1 } else { failures.saturating_add(1) };
-            let wait = back_off(&self.config, failures, patience, rand::random::<f64>());
-            // From try to try: a door that was silent for seconds has had them already.
-            let wait = wait.saturating_sub(opened.elapsed()).max(self.config.reconnect_min / 2);
-            tracing::debug!(camera = %self.shared.camera, wait_ms = wait.as_millis() as u64, failures, "connecting again");
-            if if is_not_found { self.rest_until_found(wait) } else { self.rest(wait) } {
-                return;
-            }
-            count(&self.shared.tally.reconnects);
-        }
+/// Where a camera stands, however it is received.
+#[derive(Clone)]
+pub(crate) struct Standing {
+    pub(crate) config: SourceConfig,
+    pub(crate) shared: Arc<Shared>,
+    state: Arc<Mutex<CameraState>>,
+    on_state: OnState,
+    stopping: Arc<AtomicBool>,
+    pub(crate) connection: u64,
+    pub(crate) pts_base: Duration,
+    /// When decode errors were last logged, and how many there were.
+    complaint: Option<(Instant, u64)>,
+    failures: u32,
+    /// When the latest attempt began.
+    begun: Instant,
+}
+
+impl Standing {
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
-    fn enter(&self, next: CameraState) {
+    /// An attempt begins.
+    pub(crate) fn begin(&mut self) {
+        // A refusal stands until something else is known, so that it does not flicker while retrying; a
+        // looped file stays live from lap to lap.
+        let is_settled = matches!(
+            *self.state.lock().unwrap_or_else(PoisonError::into_inner),
+            CameraState::Refused(_) | CameraState::Live
+        );
+        if !is_settled {
+            self.enter(CameraState::Connecting);
+        }
+        self.begun = Instant::now();
+    }
+
+    /// The pieces of the next connection.
+    pub(crate) fn connect(&mut self, events: SyncSender<Event>) -> Parts {
+        self.connection += 1;
+        Parts::new(&self.config, &self.shared, self.connection, self.pts_base, events)
+    }
+
+    /// The connection was lost. How long to wait before the next.
+    pub(crate) fn lose(&mut self, why: &str) -> Duration {
+        tracing::warn!(camera = %self.shared.camera, why, "stream lost");
+        self.enter(CameraState::Stalled);
+        self.fail(false)
+    }
+
+    /// The attempt was refused. How long to wait before the next.
+    pub(crate) fn refuse(&mut self, refusal: Refusal) -> Duration {
+        // A path that is there again needs no person, and asking for it does no harm.
+        let patience = refusal.asks_for_patience() && refusal != Refusal::NotFound;
+        self.enter(CameraState::Refused(refusal));
+        self.fail(patience)
+    }
+
+    fn fail(&mut self, patience: bool) -> Duration {
+        let is_steady = self.begun.elapsed() >= STEADY;
+        self.failures = if is_steady { 1 } else { self.failures.saturating_add(1) };
+        let wait = back_off(&self.config, self.failures, patience, rand::random::<f64>());
+        // From try to try: a door that was silent for seconds has had them already.
+        let wait = wait.saturating_sub(self.begun.elapsed()).max(self.config.reconnect_min / 2);
+        let (camera, failures) = (&self.shared.camera, self.failures);
+        tracing::debug!(%camera, wait_ms = wait.as_millis() as u64, failures, "connecting again");
+        wait
+    }
+
+    /// Longest wait for the door to answer.
+    pub(crate) fn door_limit(&self) -> Duration {
+        if self.failures == 0 { KNOCK_LIMIT } else { KNOCK_AGAIN_LIMIT }
+    }
+
+    pub(crate) fn enter(&self, next: CameraState) {
         {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if *state == next && next != CameraState::Connecting {
@@ -241,12 +280,77 @@ impl Supervisor {
         (self.on_state)(&next);
     }
 
+    /// What is wrong where nothing comes, or nothing that can be seen.
+    pub(crate) fn silence(&self, facts: &Facts, is_alive: bool, opened: Instant) -> Option<String> {
+        let (silent, has_begun) = facts.silence();
+        let limit =
+            if has_begun { self.config.silent_limit } else { self.config.silent_limit.max(FIRST_UNIT_LIMIT) };
+        if silent > limit {
+            return Some(format!("nothing arrived for {:.1} s", silent.as_secs_f64()));
+        }
+        let is_blind = !is_alive && opened.elapsed() > PICTURE_LIMIT;
+        is_blind.then(|| "data arrives but no picture can be decoded".to_owned())
+    }
+
+    /// Decode errors, at most once a minute.
+    pub(crate) fn complain(&mut self) {
+        let errors = self.shared.tally.decode_errors.load(Ordering::Relaxed);
+        let (last, seen) = self.complaint.unzip();
+        let is_time = last.is_none_or(|at| at.elapsed() >= COMPLAINT_EVERY);
+        if errors > seen.unwrap_or(0) && is_time {
+            let new = errors - seen.unwrap_or(0);
+            tracing::warn!(camera = %self.shared.camera, errors = new, "pictures could not be decoded");
+            self.complaint = Some((Instant::now(), errors));
+        }
+    }
+}
+
+/// A camera that GStreamer receives.
+pub(crate) struct Supervisor {
+    standing: Standing,
+    events: SyncSender<Event>,
+    inbox: Receiver<Event>,
+}
+
+impl Supervisor {
+    /// Starts it on a thread of its own.
+    pub(crate) fn spawn(
+        standing: Standing,
+        (events, inbox): (SyncSender<Event>, Receiver<Event>),
+        ended: SyncSender<Ended>,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let name = format!("camera {}", standing.shared.camera);
+        let mut supervisor = Self { standing, events, inbox };
+        std::thread::Builder::new().name(name).spawn(move || {
+            supervisor.run();
+            drop(supervisor);
+            let _ = ended.try_send(Ended(None));
+        })
+    }
+
+    fn run(&mut self) {
+        loop {
+            self.standing.begin();
+            let wait = match self.attempt() {
+                Outcome::Stopped => return,
+                Outcome::Through if self.standing.config.location.is_looped() => continue,
+                Outcome::Through => return self.standing.enter(CameraState::Ended),
+                Outcome::Lost(why) => self.standing.lose(&why),
+                Outcome::Refused(refusal) => self.standing.refuse(refusal),
+            };
+            if self.rest(wait) {
+                return;
+            }
+            count(&self.standing.shared.tally.reconnects);
+        }
+    }
+
     /// Waits between connections. `true`: stop.
     fn rest(&self, wait: Duration) -> bool {
         let until = Instant::now() + wait;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if self.is_stopping() {
+            if self.standing.is_stopping() {
                 return true;
             }
             if left.is_zero() {
@@ -257,51 +361,26 @@ impl Supervisor {
         }
     }
 
-    /// Waits, and looks in now and then: a path that is there again needs no person. `true`: stop.
-    fn rest_until_found(&self, wait: Duration) -> bool {
-        let until = Instant::now() + wait;
-        let SourceLocation::Rtsp { url, .. } = &self.config.location else { return self.rest(wait) };
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let slice = self.config.reconnect_max.mul_f64(0.5 + rand::random::<f64>() / 2.0);
-            if self.rest(left.min(slice)) {
-                return true;
-            }
-            if left <= slice || look_in(url, KNOCK_AGAIN_LIMIT) != Err(Refusal::NotFound) {
-                return false;
-            }
-        }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-
     /// One connection from knock to end.
-    fn attempt(&mut self, failures: u32) -> Outcome {
-        if self.is_stopping() {
+    fn attempt(&mut self) -> Outcome {
+        if self.standing.is_stopping() {
             return Outcome::Stopped;
         }
-        let is_live = match &self.config.location {
-            SourceLocation::Rtsp { url, .. } => {
-                let limit = if failures == 0 { KNOCK_LIMIT } else { KNOCK_AGAIN_LIMIT };
-                match look_in(url, limit) {
-                    Ok(()) => true,
-                    Err(refusal) => return Outcome::Refused(refusal),
-                }
-            }
+        let is_live = match &self.standing.config.location {
+            SourceLocation::Rtsp { url, .. } => match look_in(url, self.standing.door_limit()) {
+                Ok(()) => true,
+                Err(refusal) => return Outcome::Refused(refusal),
+            },
             SourceLocation::File { .. } => false,
         };
-        self.connection += 1;
-        let opened =
-            Stream::open(&self.config, &self.shared, self.connection, self.pts_base, self.events.clone());
-        let stream = match opened {
+        let parts = self.standing.connect(self.events.clone());
+        let stream = match Stream::open(&self.standing.config.location, parts) {
             Ok(stream) => stream,
             Err(refusal) => return Outcome::Refused(refusal),
         };
         let outcome = self.watch(&stream, is_live);
-        self.pts_base += stream.facts.length();
-        match (outcome, &self.config.location) {
+        self.standing.pts_base += stream.facts().length();
+        match (outcome, &self.standing.config.location) {
             (Outcome::Refused(refusal), SourceLocation::Rtsp { url, .. }) => {
                 Outcome::Refused(sharpen(refusal, url, KNOCK_LIMIT))
             }
@@ -310,60 +389,40 @@ impl Supervisor {
     }
 
     fn watch(&mut self, stream: &Stream, is_live: bool) -> Outcome {
-        let tick = TICK_MAX.min(self.config.silent_limit / 4).max(Duration::from_millis(10));
+        let tick = TICK_MAX.min(self.standing.config.silent_limit / 4).max(Duration::from_millis(10));
         let (mut is_alive, opened) = (false, Instant::now());
         loop {
             let event = self.inbox.recv_timeout(tick).ok();
-            if self.is_stopping() {
+            if self.standing.is_stopping() {
                 return Outcome::Stopped;
             }
-            match event.filter(|e| e.connection == self.connection).map(|e| e.what) {
+            match event.filter(|e| e.connection == self.standing.connection).map(|e| e.what) {
                 Some(Happening::Ready) => stream.play(),
                 Some(Happening::Alive) => {
                     is_alive = true;
-                    self.enter(CameraState::Live);
+                    self.standing.enter(CameraState::Live);
                 }
                 Some(Happening::Failed(refusal)) if is_alive => return Outcome::Lost(refusal.to_string()),
                 Some(Happening::Failed(refusal)) => return Outcome::Refused(refusal),
                 Some(Happening::End) if is_live => {
                     return Outcome::Lost("the camera ended the stream".to_owned());
                 }
-                Some(Happening::End) if stream.facts.frames.load(Ordering::Relaxed) == 0 => {
+                Some(Happening::End) if stream.facts().frames.load(Ordering::Relaxed) == 0 => {
                     return Outcome::Refused(Refusal::Other("the recording holds no picture".to_owned()));
                 }
                 Some(Happening::End) => return Outcome::Through,
                 Some(Happening::Stop) | None => {}
             }
-            self.complain();
-            if is_live && let Some(lost) = self.silence(stream, is_alive, opened) {
-                return lost;
+            self.standing.complain();
+            if is_live
+                && !stream.facts().described.load(Ordering::Relaxed)
+                && opened.elapsed() > DESCRIBED_LIMIT
+            {
+                return Outcome::Lost("it does not describe its stream in time".to_owned());
             }
-        }
-    }
-
-    fn silence(&self, stream: &Stream, is_alive: bool, opened: Instant) -> Option<Outcome> {
-        let (silent, has_begun) = stream.facts.silence();
-        if !stream.facts.described.load(Ordering::Relaxed) && opened.elapsed() > DESCRIBED_LIMIT {
-            return Some(Outcome::Lost("it does not describe its stream in time".to_owned()));
-        }
-        let limit =
-            if has_begun { self.config.silent_limit } else { self.config.silent_limit.max(FIRST_UNIT_LIMIT) };
-        if silent > limit {
-            return Some(Outcome::Lost(format!("nothing arrived for {:.1} s", silent.as_secs_f64())));
-        }
-        let is_blind = !is_alive && opened.elapsed() > PICTURE_LIMIT;
-        is_blind.then(|| Outcome::Lost("data arrives but no picture can be decoded".to_owned()))
-    }
-
-    /// Decode errors, at most once a minute.
-    fn complain(&mut self) {
-        let errors = self.shared.tally.decode_errors.load(Ordering::Relaxed);
-        let (last, seen) = self.complaint.unzip();
-        let is_time = last.is_none_or(|at| at.elapsed() >= COMPLAINT_EVERY);
-        if errors > seen.unwrap_or(0) && is_time {
-            let new = errors - seen.unwrap_or(0);
-            tracing::warn!(camera = %self.shared.camera, errors = new, "pictures could not be decoded");
-            self.complaint = Some((Instant::now(), errors));
+            if is_live && let Some(why) = self.standing.silence(stream.facts(), is_alive, opened) {
+                return Outcome::Lost(why);
+            }
         }
     }
 }

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use calib::time::Timestamp;
 
+use crate::connection::{Event, Happening, Parts, Shared};
 use crate::frame::Frame;
 use crate::state::Tally;
-use crate::stream::{Event, Happening, Shared, Stream};
+use crate::stream::Stream;
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
 /// Frames decoded ahead of the one that was taken.
@@ -90,7 +91,7 @@ impl Clip {
             may_pass: None,
             started_unix_ns: start.as_millis().saturating_mul(1_000_000),
         });
-        let stream = Stream::open(&config, &shared, 1, Duration::ZERO, wake);
+        let stream = Stream::open(&config.location, Parts::new(&config, &shared, 1, Duration::ZERO, wake));
         let stream = stream.map_err(|refusal| refuse(said(&refusal)))?;
         let path = path.to_owned();
         Ok(Self { path, decoded, permits: Some(permits), events, stream: Some(stream), tally, end: None })

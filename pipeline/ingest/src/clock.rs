@@ -64,7 +64,17 @@ impl WallClock {
         receipt_ns: i64,
     ) -> Option<i64> {
         let word = |at: usize| Some(u32::from_be_bytes(packet.get(at..at + 4)?.try_into().ok()?));
-        let (rtp, ssrc) = (word(4)?, word(8)?);
+        self.on_unit((word(8)?, word(4)?), running_ns, clock_rate, receipt_ns)
+    }
+
+    /// The same of a unit's source and RTP time.
+    pub(crate) fn on_unit(
+        &self,
+        (ssrc, rtp): (u32, u32),
+        running_ns: i64,
+        clock_rate: u32,
+        receipt_ns: i64,
+    ) -> Option<i64> {
         let mut mapping = self.mapping();
         let report = mapping.report.filter(|r| r.ssrc == ssrc)?;
         // Signed 32-bit distance: right across the wrap of RTP time, within 6 hours of the report at 90 kHz.

@@ -29,6 +29,15 @@ impl Codec {
         }
     }
 
+    /// From a parser's caps.
+    pub(crate) fn from_caps(caps: &gst::CapsRef) -> Option<Self> {
+        match caps.structure(0)?.name().as_str() {
+            "video/x-h264" => Some(Self::H264),
+            "video/x-h265" => Some(Self::H265),
+            _ => None,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::H264 => "H.264",

@@ -1,8 +1,8 @@
 //! The gate before the decoder: which compressed units are decoded at all.
 //!
 //! What comes in: parsed access units on one pad. What goes out: those that the cadence wants, each key frame
-//! followed by a still-frame event where only key frames are decoded: the decoder drains on it and hands the
-//! picture out at once. Without it a stream with B-frames keeps every key frame back until the next two
+//! followed by a still-frame event where only key frames are decoded and the decoder is the connection's own: the decoder
+//! drains on it and hands the picture out at once (that of a pool does so too, see `lone`). Without it a stream with B-frames keeps every key frame back until the next two
 //! arrive (measured at one key frame a second: 2.1 s from receipt to callback; with it 0.12 s, all of it the
 //! encoder's own reordering of three frames). Before each key frame whoever looks is told how large the delta units
 //! since the one before were, and may let it pass undecoded. Never: a copy of a unit.
@@ -52,21 +52,26 @@ pub(crate) type MayPass = Box<dyn Fn(&KeyUnit) -> bool + Send + Sync>;
 
 /// Sizes of delta units since the latest key frame.
 #[derive(Debug, Default)]
-struct Deltas {
+pub(crate) struct Deltas {
     count: u32,
     bytes: u64,
     peak: usize,
 }
 
 impl Deltas {
-    fn add(&mut self, bytes: usize) {
+    pub(crate) fn add(&mut self, bytes: usize) {
         self.count += 1;
         self.bytes += bytes as u64;
         self.peak = self.peak.max(bytes);
     }
 
+    /// Whether there were any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.count > 0
+    }
+
     /// What they were, as a key frame ends them now.
-    fn key_unit(&self) -> KeyUnit {
+    pub(crate) fn key_unit(&self) -> KeyUnit {
         KeyUnit {
             received: millis(now_unix_ns()),
             deltas: self.count,
@@ -76,9 +81,19 @@ impl Deltas {
     }
 }
 
+/// What stands behind a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// A decoder of the connection's own.
+    Decoder,
+    /// The way to the decoders that all cameras share.
+    Pool,
+}
+
 /// What the gate remembers between units of one connection.
 pub(crate) struct Gate {
     cadence: Cadence,
+    behind: Behind,
     live: bool,
     tally: Arc<Tally>,
     damage: Arc<Damage>,
@@ -90,9 +105,16 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(cadence: Cadence, live: bool, tally: Arc<Tally>, damage: Arc<Damage>) -> Self {
+    pub(crate) fn new(
+        cadence: Cadence,
+        behind: Behind,
+        live: bool,
+        tally: Arc<Tally>,
+        damage: Arc<Damage>,
+    ) -> Self {
         Self {
             cadence,
+            behind,
             live,
             tally,
             damage,
@@ -129,7 +151,7 @@ impl Gate {
                 count(&gate.tally.quiet_dropped);
                 return gst::PadProbeReturn::Drop;
             }
-            if gate.cadence != Cadence::Keyframes {
+            if gate.cadence != Cadence::Keyframes || gate.behind == Behind::Pool {
                 return gst::PadProbeReturn::Ok;
             }
             if gate.pending.swap(true, Ordering::Relaxed) {
@@ -154,7 +176,7 @@ impl Gate {
         }
         let mut deltas = self.deltas.lock().unwrap_or_else(PoisonError::into_inner);
         if key {
-            Some(std::mem::take(&mut *deltas)).filter(|deltas| deltas.count > 0)
+            Some(std::mem::take(&mut *deltas)).filter(Deltas::is_any)
         } else {
             deltas.add(bytes);
             None

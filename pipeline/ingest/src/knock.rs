@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::Refusal;
 
-const RTSP_PORT: u16 = 554;
+pub(crate) const RTSP_PORT: u16 = 554;
 const RTSPS_PORT: u16 = 322;
 /// `RTSP/1.0 200`.
 const STATUS_BYTES: usize = 12;
@@ -100,7 +100,8 @@ fn describe(url: &str, limit: Duration) -> Result<Option<Head>, Refusal> {
     Err(refusal)
 }
 
-fn why(error: &std::io::Error) -> String {
+/// Why a connection failed, for people.
+pub(crate) fn why(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "the port is closed".to_owned(),
         ErrorKind::TimedOut | ErrorKind::WouldBlock => "no answer in time".to_owned(),

@@ -2,15 +2,15 @@
 //!
 //! What comes in: an RTSP address or a file, a cadence, limits in seconds ([`SourceConfig`]).
 //! What goes out: [`Frame`]s in the decoder's own YUV with a wall-clock stamp, and [`CameraState`]s,
-//! both through callbacks on GStreamer's threads. [`probe`] looks at one camera once. [`Clip`] reads a recording
+//! both through callbacks on threads of this crate. [`probe`] looks at one camera once. [`Clip`] reads a recording
 //! frame by frame in its own time, and [`Film`] writes one.
 //! What it never does: convert a picture to RGB, queue frames, give up on a camera, let one camera
 //! touch another, or write a password anywhere.
 //!
 //! ```text
-//! supervisor ─ look in (TCP + RTSP DESCRIBE) ─ Stream ────────────────────────────────────┐
-//!    ▲  rtspsrc ─ depay ─ parse ─ [key gate] ─ decoder ─ (videoconvert) ─ appsink ─ on_frame
-//!    └─ events: alive, error, end ◄───────────────────────────────────────────────────────┘
+//! RTSP over TCP, key frames:  receiver, for all ─ Line ─ Depay ─ gate ───────┐
+//! UDP, rtsps, clips, others:  supervisor ─ Stream (rtspsrc, filesrc) ─ gate ─┴─ Pool ─ decoder, for all ─ on_frame
+//! every picture asked for:    supervisor ─ Stream ─ gate ─ decoder of its own ─────────────────────────── on_frame
 //! ```
 
 mod bare;
@@ -19,14 +19,18 @@ mod camera;
 mod clip;
 mod clock;
 mod config;
+mod connection;
 mod damage;
 mod decode;
 mod film;
 mod frame;
 mod gate;
 mod knock;
+mod lone;
+mod pool;
 mod probe;
 mod refusal;
+mod rtsp;
 mod state;
 mod stream;
 
@@ -37,6 +41,7 @@ pub use config::{Cadence, Credentials, Secret, SourceConfig, SourceLocation, Tra
 pub use film::{Film, FilmError};
 pub use frame::{Frame, Stamp};
 pub use gate::KeyUnit;
+pub use pool::set_decoders;
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;
 pub use state::{CameraState, Counters};

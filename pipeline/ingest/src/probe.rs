@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use gstreamer as gst;
 
 use crate::clock::now_unix_ns;
+use crate::connection::{Happening, Parts, Shared};
 use crate::decode::codec_name;
 use crate::frame::Frame;
 use crate::gate::Unit;
 use crate::knock::{look_in, sharpen};
 use crate::state::Tally;
-use crate::stream::{Happening, Shared, Stream};
+use crate::stream::Stream;
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
 /// Key frames after which the interval is known well enough.
@@ -111,7 +112,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
                     seen.units.push(unit);
                 }
                 if seen.is_enough() {
-                    let _ = wake.try_send(crate::stream::Event { connection: 1, what: Happening::Stop });
+                    let _ = wake.try_send(crate::connection::Event { connection: 1, what: Happening::Stop });
                 }
             }
         }),
@@ -119,7 +120,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     });
     let mut config = SourceConfig::new("probe", location);
     config.cadence = Cadence::Keyframes;
-    let stream = Stream::open(&config, &shared, 1, Duration::ZERO, wake)?;
+    let stream = Stream::open(&config.location, Parts::new(&config, &shared, 1, Duration::ZERO, wake))?;
     let refusal = loop {
         match looked.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(event) => match event.what {
@@ -133,8 +134,8 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
             }
         }
     };
-    let caps = stream.facts.caps.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let has_audio = stream.facts.audio.load(Ordering::Relaxed);
+    let caps = stream.facts().caps.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let has_audio = stream.facts().audio.load(Ordering::Relaxed);
     drop(stream);
     let seen = std::mem::take(&mut *lock(&seen));
     let clock_skew_ms = tally.read().sender_skew_ms;

@@ -4,10 +4,9 @@
 //! callback, [`Event`]s through a bounded channel. Elements are put together by hand, so that it is plain
 //! which one drops what. Never: a decision to connect again (that is the supervisor's).
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -15,14 +14,14 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use crate::beat::is_due;
-use crate::clock::{WallClock, millis, now_unix_ns};
-use crate::damage::Damage;
+use crate::clock::{WallClock, now_unix_ns};
+use crate::connection::{Facts, Happening, Parts};
 use crate::decode::{self, Codec};
-use crate::frame::{Frame, Stamp};
-use crate::gate::{Gate, MayPass, Unit};
+use crate::gate::Unit;
+use crate::pool::{Lonely, Pool};
 use crate::refusal::classify;
-use crate::state::{Tally, count};
-use crate::{Cadence, Refusal, SourceConfig, SourceLocation, Transport};
+use crate::state::count;
+use crate::{Cadence, Refusal, SourceLocation, Transport};
 
 /// What rtspsrc may hold: over TCP a burst after a network hiccup, over UDP also the wait for lost packets.
 /// Pictures leave at once all the same, as nothing downstream synchronises to a clock.
@@ -30,183 +29,24 @@ const LATENCY_TCP_MS: u32 = 2000;
 const LATENCY_UDP_MS: u32 = 500;
 /// Longest wait for an answer of the camera inside rtspsrc.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// A wall clock that goes back by less is held; one that goes back by more was set by somebody.
-const STEP_BACK_MAX_MS: i64 = 60_000;
-
-/// What a connection tells the supervisor.
-#[derive(Debug)]
-pub(crate) enum Happening {
-    /// A file's first picture waits: [`Stream::play`] starts its clock.
-    Ready,
-    /// The first frame is out.
-    Alive,
-    /// An error on the bus.
-    Failed(Refusal),
-    /// End of stream.
-    End,
-    /// The handle wants the supervisor to end.
-    Stop,
-}
-
-/// A happening and the connection that it belongs to.
-#[derive(Debug)]
-pub(crate) struct Event {
-    pub(crate) connection: u64,
-    pub(crate) what: Happening,
-}
-
-/// What outlives connections.
-pub(crate) struct Shared {
-    pub(crate) camera: Arc<str>,
-    pub(crate) tally: Arc<Tally>,
-    pub(crate) seq: AtomicU64,
-    pub(crate) at_last_ms: AtomicI64,
-    pub(crate) on_frame: Box<dyn Fn(Frame) + Send + Sync>,
-    pub(crate) on_unit: Box<dyn Fn(Unit) + Send + Sync>,
-    /// `None`: every key frame is decoded.
-    pub(crate) may_pass: Option<MayPass>,
-    /// When the handle was started: time zero of files.
-    pub(crate) started_unix_ns: i64,
-}
-
-/// What is learnt of one connection.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    opened: Instant,
-    /// Milliseconds from `opened` to the newest unit plus one; 0: none yet.
-    last_unit_ms: AtomicU64,
-    pub(crate) described: AtomicBool,
-    pub(crate) audio: AtomicBool,
-    pub(crate) video: AtomicBool,
-    unsupported: Mutex<Option<String>>,
-    pub(crate) caps: Mutex<Option<gst::Caps>>,
-    /// First PTS plus one and latest end of units, nanoseconds; 0: none yet.
-    first_pts_ns: AtomicU64,
-    end_ns: AtomicU64,
-    pub(crate) frames: AtomicU64,
-}
-
-impl Facts {
-    fn new() -> Self {
-        Self {
-            opened: Instant::now(),
-            last_unit_ms: AtomicU64::new(0),
-            described: AtomicBool::new(false),
-            audio: AtomicBool::new(false),
-            video: AtomicBool::new(false),
-            unsupported: Mutex::new(None),
-            caps: Mutex::new(None),
-            first_pts_ns: AtomicU64::new(0),
-            end_ns: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-        }
-    }
-
-    /// From the first picture to the end of the last.
-    pub(crate) fn length(&self) -> Duration {
-        let first_ns = self.first_pts_ns.load(Ordering::Relaxed).saturating_sub(1);
-        Duration::from_nanos(self.end_ns.load(Ordering::Relaxed).saturating_sub(first_ns))
-    }
-
-    fn lengthen(&self, unit: Unit) {
-        let Some(pts) = unit.pts else { return };
-        let _ =
-            self.first_pts_ns.compare_exchange(0, pts.nseconds() + 1, Ordering::Relaxed, Ordering::Relaxed);
-        let end = pts + unit.duration.unwrap_or(gst::ClockTime::from_mseconds(40));
-        self.end_ns.fetch_max(end.nseconds(), Ordering::Relaxed);
-    }
-
-    fn touch(&self) {
-        let ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_unit_ms.store(ms.saturating_add(1), Ordering::Relaxed);
-    }
-
-    /// How long nothing compressed has arrived, and whether anything ever did.
-    pub(crate) fn silence(&self) -> (Duration, bool) {
-        let elapsed = self.opened.elapsed();
-        match self.last_unit_ms.load(Ordering::Relaxed) {
-            0 => (elapsed, false),
-            ms => (elapsed.saturating_sub(Duration::from_millis(ms - 1)), true),
-        }
-    }
-
-    /// Says better what was wrong, from what the camera described.
-    fn refine(&self, refusal: Refusal) -> Refusal {
-        let unsupported = self.unsupported.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match unsupported {
-            _ if self.video.load(Ordering::Relaxed) => refusal,
-            Some(codec) => Refusal::UnsupportedCodec(codec),
-            None if self.described.load(Ordering::Relaxed) => Refusal::NoVideo,
-            None => refusal,
-        }
-    }
-
-    fn refuse_codec(&self, codec: &str) {
-        *self.unsupported.lock().unwrap_or_else(PoisonError::into_inner) = Some(codec.to_owned());
-    }
-}
-
-/// Everything that the pieces of one connection share.
-#[derive(Clone)]
-struct Parts {
-    connection: u64,
-    shared: Arc<Shared>,
-    facts: Arc<Facts>,
-    clock: Arc<WallClock>,
-    damage: Arc<Damage>,
-    gate: Arc<Gate>,
-    cadence: Cadence,
-    live: bool,
-    realtime: bool,
-    pts_base: Duration,
-    events: SyncSender<Event>,
-}
-
-impl Parts {
-    /// Full means that the supervisor already has something to act on: what comes later is not news.
-    fn tell(&self, what: Happening) {
-        let _ = self.events.try_send(Event { connection: self.connection, what });
-    }
-}
-
 /// A running connection. Dropping it closes the pipeline.
 pub(crate) struct Stream {
     pipeline: gst::Pipeline,
-    pub(crate) facts: Arc<Facts>,
+    parts: Parts,
 }
 
 impl Stream {
-    /// Starts a connection; `pts_base` is added to every PTS.
-    pub(crate) fn open(
-        config: &SourceConfig,
-        shared: &Arc<Shared>,
-        connection: u64,
-        pts_base: Duration,
-        events: SyncSender<Event>,
-    ) -> Result<Self, Refusal> {
-        let live = matches!(config.location, SourceLocation::Rtsp { .. });
-        let damage = Arc::new(Damage::default());
-        let parts = Parts {
-            connection,
-            shared: Arc::clone(shared),
-            facts: Arc::new(Facts::new()),
-            clock: Arc::default(),
-            gate: Arc::new(Gate::new(config.cadence, live, Arc::clone(&shared.tally), Arc::clone(&damage))),
-            damage,
-            cadence: config.cadence,
-            live,
-            realtime: matches!(config.location, SourceLocation::File { realtime: true, .. }),
-            pts_base,
-            events,
-        };
+    /// Starts a connection to a place.
+    pub(crate) fn open(location: &SourceLocation, parts: Parts) -> Result<Self, Refusal> {
         let pipeline = gst::Pipeline::new();
         watch_bus(&pipeline, &parts);
-        let built = match &config.location {
-            SourceLocation::Rtsp { .. } => build_rtsp(&pipeline, &config.location, &parts),
+        let built = match location {
+            SourceLocation::Rtsp { .. } => build_rtsp(&pipeline, location, &parts),
             SourceLocation::File { path, .. } if !path.exists() => return Err(Refusal::NotFound),
             SourceLocation::File { path, .. } => build_file(&pipeline, path, &parts),
         };
-        let stream = Self { pipeline, facts: parts.facts };
+        let live = parts.live;
+        let stream = Self { pipeline, parts };
         built.map_err(|e| Refusal::Other(e.to_string()))?;
         // Started at once, a file's clock would run while its parts are still put together, and the first
         // second would be played in haste.
@@ -214,6 +54,11 @@ impl Stream {
         let begun = stream.pipeline.set_state(first);
         begun.map_err(|_| Refusal::Other("the pipeline does not start".to_owned()))?;
         Ok(stream)
+    }
+
+    /// What is learnt of it.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.parts.facts
     }
 
     /// Lets a file run that said [`Happening::Ready`].
@@ -235,6 +80,7 @@ impl Drop for Stream {
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }
+        self.parts.leave();
     }
 }
 
@@ -363,7 +209,7 @@ fn join_rtp(pipeline: &gst::Pipeline, pad: &gst::Pad, codec: Codec, parts: &Part
     let sink = depay.static_pad("sink").ok_or_else(|| gst::glib::bool_error!("depayloader without sink"))?;
     read_rtp(&sink, parts);
     let source = parse.static_pad("src").ok_or_else(|| gst::glib::bool_error!("parser without source"))?;
-    join_decoder(pipeline, &source, &codec.caps(), parts)?;
+    join_gate(pipeline, &source, &codec.caps(), parts)?;
     for element in elements {
         element.sync_state_with_parent()?;
     }
@@ -415,7 +261,7 @@ fn build_file(pipeline: &gst::Pipeline, path: &std::path::Path, parts: &Parts) -
         if !media.starts_with("video/") || parts.facts.video.swap(true, Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = join_decoder(&pipeline, pad, &caps, &parts) {
+        if let Err(error) = join_gate(&pipeline, pad, &caps, &parts) {
             parts.tell(Happening::Failed(Refusal::Other(error.to_string())));
         }
     });
@@ -423,8 +269,30 @@ fn build_file(pipeline: &gst::Pipeline, path: &std::path::Path, parts: &Parts) -
     source.link(&parse)
 }
 
-/// From a pad with whole compressed pictures (or raw video) to the callback.
-fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, parts: &Parts) -> Built {
+/// From a pad with whole compressed pictures (or raw video) through the gate to whoever decodes them.
+fn join_gate(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, parts: &Parts) -> Built {
+    let elements = match Codec::from_caps(caps) {
+        Some(codec) if parts.is_pooled => into_pool(codec, parts)?,
+        _ => match into_decoder(caps, parts)? {
+            Some(elements) => elements,
+            None => return Ok(()),
+        },
+    };
+    pipeline.add_many(&elements)?;
+    gst::Element::link_many(&elements)?;
+    let door = elements.first().ok_or_else(|| gst::glib::bool_error!("nothing to join"))?;
+    let guarded = door.static_pad("src").ok_or_else(|| gst::glib::bool_error!("filter without source"))?;
+    guard(&guarded, parts);
+    for element in elements.iter().rev() {
+        element.sync_state_with_parent()?;
+    }
+    let into = door.static_pad("sink").ok_or_else(|| gst::glib::bool_error!("filter without sink"))?;
+    from.link(&into).map_err(|e| gst::glib::bool_error!("{e}"))?;
+    Ok(())
+}
+
+/// Door, decoder of its own, callback; `None` where nothing decodes it, which is told.
+fn into_decoder(caps: &gst::Caps, parts: &Parts) -> Result<Option<Vec<gst::Element>>, gst::glib::BoolError> {
     let raw = caps.structure(0).is_some_and(|s| s.name() == "video/x-raw");
     let decoder = match decode::best(caps, parts.cadence) {
         _ if raw => make("identity")?,
@@ -433,15 +301,57 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
             parts.facts.video.store(false, Ordering::Relaxed);
             parts.facts.refuse_codec(&decode::codec_name(caps));
             parts.tell(Happening::Failed(parts.facts.refine(Refusal::NoVideo)));
-            return Ok(());
+            return Ok(None);
         }
     };
-    let (door, convert) = (make("capsfilter")?, make("videoconvert")?);
-    let sink = frame_sink(parts);
-    let elements = [&door, &decoder, &convert, sink.upcast_ref()];
-    pipeline.add_many(elements)?;
-    gst::Element::link_many(elements)?;
-    let guarded = door.static_pad("src").ok_or_else(|| gst::glib::bool_error!("filter without source"))?;
+    Ok(Some(vec![make("capsfilter")?, decoder, make("videoconvert")?, frame_sink(parts).upcast()]))
+}
+
+/// Door and the end of the pipeline: key frames go to the decoders that all cameras share.
+fn into_pool(codec: Codec, parts: &Parts) -> Result<Vec<gst::Element>, gst::glib::BoolError> {
+    let mut elements = vec![make("capsfilter")?];
+    if !parts.live {
+        // A recording has its parameter sets apart; before every key frame each can be decoded alone.
+        let parse = make(codec.parse())?;
+        parse.set_property("config-interval", -1_i32);
+        elements.push(parse);
+    }
+    let pooled = parts.clone();
+    let seat = Pool::shared().seat(codec, move |decoded| pooled.take(decoded));
+    parts.sit(seat.map_err(|error| gst::glib::bool_error!("no thread for a decoder: {error}"))?);
+    let sink = gst_app::AppSink::builder().caps(&codec.caps()).max_buffers(2).sync(parts.realtime).build();
+    settle(&sink, parts);
+    let put = parts.clone();
+    sink.set_callbacks(
+        gst_app::AppSinkCallbacks::builder()
+            .new_sample(move |sink| {
+                let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                let (Some(running), Some(unit)) = (running(&sample), sample.buffer_owned()) else {
+                    count(&put.shared.tally.decode_errors);
+                    return Ok(gst::FlowSuccess::Ok);
+                };
+                let receipt_ns = received(&put, sink, running);
+                put.put(Lonely { unit, running_ns: running.nseconds(), receipt_ns });
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build(),
+    );
+    if let Some(pad) = sink.static_pad("sink") {
+        let parts = parts.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            // A recording has ended when its last picture is out.
+            if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+                parts.drain();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+    elements.push(sink.upcast());
+    Ok(elements)
+}
+
+/// Sets the gate on a pad.
+fn guard(guarded: &gst::Pad, parts: &Parts) {
     let (facts, shared, live) = (Arc::clone(&parts.facts), Arc::clone(&parts.shared), parts.live);
     let asked = Arc::clone(&parts.shared);
     let on_unit = move |pad: &gst::Pad, unit: Unit| {
@@ -456,23 +366,14 @@ fn join_decoder(pipeline: &gst::Pipeline, from: &gst::Pad, caps: &gst::Caps, par
         (shared.on_unit)(unit);
     };
     let (facts, is_paced) = (Arc::clone(&parts.facts), parts.realtime);
-    parts.gate.guard(&guarded, on_unit, move |pad, buffer, key| {
+    parts.gate.guard(guarded, on_unit, move |pad, buffer, key| {
         let Some(may_pass) = &asked.may_pass else { return false };
-        // The first frame of a connection says that the stream is live.
-        if facts.frames.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
         if is_paced {
             hold(pad, buffer);
         }
-        may_pass(&key())
+        // The first frame of a connection says that the stream is live.
+        facts.frames.load(Ordering::Relaxed) > 0 && may_pass(&key())
     });
-    for element in elements.iter().rev() {
-        element.sync_state_with_parent()?;
-    }
-    let into = door.static_pad("sink").ok_or_else(|| gst::glib::bool_error!("filter without sink"))?;
-    from.link(&into).map_err(|e| gst::glib::bool_error!("{e}"))?;
-    Ok(())
 }
 
 /// Waits until a unit of a file is due: what is passed over undecoded does not come to the sink, which keeps the time.
@@ -498,12 +399,7 @@ fn hold(pad: &gst::Pad, buffer: &gst::BufferRef) {
 fn frame_sink(parts: &Parts) -> gst_app::AppSink {
     let caps = gst::Caps::builder("video/x-raw").field("format", gst::List::new(["I420", "NV12"])).build();
     let sink = gst_app::AppSink::builder().caps(&caps).max_buffers(2).sync(parts.realtime).build();
-    // Late pictures of a live source are taken all the same and nothing upstream is told to skip.
-    sink.set_property("qos", false);
-    sink.set_property("enable-last-sample", false);
-    sink.set_property("drop", parts.live);
-    // A file's clock starts with its first picture, a camera's with the connection.
-    sink.set_property("async", !parts.live);
+    settle(&sink, parts);
     offer_video_meta(&sink);
     let parts = parts.clone();
     let mut next_ns = None;
@@ -517,6 +413,16 @@ fn frame_sink(parts: &Parts) -> gst_app::AppSink {
             .build(),
     );
     sink
+}
+
+/// What both ends have in common.
+fn settle(sink: &gst_app::AppSink, parts: &Parts) {
+    // Late pictures of a live source are taken all the same and nothing upstream is told to skip.
+    sink.set_property("qos", false);
+    sink.set_property("enable-last-sample", false);
+    sink.set_property("drop", parts.live);
+    // A file's clock starts with its first picture, a camera's with the connection.
+    sink.set_property("async", !parts.live);
 }
 
 /// Strides and offsets of the decoder's own buffers are understood: without this libav copies every picture.
@@ -540,52 +446,29 @@ fn take(parts: &Parts, sink: &gst_app::AppSink, sample: &gst::Sample, next_ns: &
         count(&tally.decode_errors);
         return;
     }
-    let segment = sample.segment().and_then(|s| s.downcast_ref::<gst::ClockTime>());
-    let running = buffer.pts().and_then(|pts| segment.map_or(Some(pts), |s| s.to_running_time(pts)));
-    let Some(running) = running else { return count(&tally.decode_errors) };
+    let Some(running) = running(sample) else { return count(&tally.decode_errors) };
     if let Cadence::Fps(fps) = parts.cadence
         && !is_due(running.nseconds(), fps, next_ns)
     {
         return count(&tally.cadence_dropped);
     }
     let Ok(info) = gst_video::VideoInfo::from_caps(caps) else { return count(&tally.decode_errors) };
-    let Ok(video) = gst_video::VideoFrame::from_buffer_readable(buffer, &info) else {
+    let Ok(picture) = gst_video::VideoFrame::from_buffer_readable(buffer, &info) else {
         return count(&tally.decode_errors);
     };
-    let pts = parts.pts_base + Duration::from(running);
-    let times = stamp(parts, sink, running, pts);
-    let seq = parts.shared.seq.fetch_add(1, Ordering::Relaxed);
-    let frame = Frame::new(Arc::clone(&parts.shared.camera), seq, pts, times, video);
-    tracing::trace!(camera = %parts.shared.camera, seq, "frame");
-    count(&tally.frames_out);
-    if parts.facts.frames.fetch_add(1, Ordering::Relaxed) == 0 {
-        parts.tell(Happening::Alive);
-    }
-    (parts.shared.on_frame)(frame);
+    parts.deliver(picture, running.nseconds(), received(parts, sink, running));
 }
 
-/// Wall-clock time, what it rests on, and receipt.
-fn stamp(
-    parts: &Parts,
-    sink: &gst_app::AppSink,
-    running: gst::ClockTime,
-    pts: Duration,
-) -> (calib::time::Timestamp, Stamp, calib::time::Timestamp) {
-    if !parts.live {
-        let pts_ns = i64::try_from(pts.as_nanos()).unwrap_or(i64::MAX);
-        return (
-            millis(parts.shared.started_unix_ns.saturating_add(pts_ns)),
-            Stamp::File,
-            millis(now_unix_ns()),
-        );
-    }
-    let receipt_ns = receipt(sink, running).unwrap_or_else(now_unix_ns);
-    let (at, stamp) = parts.clock.at(nanos(running), receipt_ns);
-    let last_ms = parts.shared.at_last_ms.load(Ordering::Relaxed);
-    let at_ms = at.as_millis();
-    let held_ms = if last_ms - at_ms < STEP_BACK_MAX_MS { at_ms.max(last_ms) } else { at_ms };
-    parts.shared.at_last_ms.store(held_ms, Ordering::Relaxed);
-    (calib::time::Timestamp::from_millis(held_ms), stamp, millis(receipt_ns))
+/// Running time of what a sink was given.
+fn running(sample: &gst::Sample) -> Option<gst::ClockTime> {
+    let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    let pts = sample.buffer()?.pts()?;
+    segment.map_or(Some(pts), |segment| segment.to_running_time(pts))
+}
+
+/// When it arrived: a file's pictures when they leave it.
+fn received(parts: &Parts, sink: &gst_app::AppSink, running: gst::ClockTime) -> i64 {
+    parts.live.then(|| receipt(sink, running)).flatten().unwrap_or_else(now_unix_ns)
 }
 
 /// When something of this running time arrived: live sources stamp with running time at receipt.

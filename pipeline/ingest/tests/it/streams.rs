@@ -1,5 +1,7 @@
 //! What leaves a live camera: which frames, with which times, how soon, with which pixels.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, UNIX_EPOCH};
 
 use calib::picture::RgbCoefficients;
@@ -229,4 +231,65 @@ fn the_server_encodes_what_is_asked_for() {
     let server = samples::RtspServer::start(0, vec![camera]).unwrap();
     let found = ingest::probe(rtsp(server.url("street"), Transport::Tcp), Duration::from_secs(10)).unwrap();
     assert_eq!(found.codec, "H.265");
+}
+
+/// Whoever asks is sent on, which we leave to GStreamer.
+#[test]
+fn a_camera_that_is_not_understood_is_received_all_the_same() {
+    let clips = Clips::new();
+    let server = serve(clips.moving(Codec::H264));
+    let to = server.url("street");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let to = to.clone();
+            std::thread::spawn(move || {
+                let mut text = [0; 2048];
+                while let Ok(n @ 1..) = stream.read(&mut text) {
+                    let request = String::from_utf8_lossy(&text[..n]).into_owned();
+                    let number = request.lines().find(|line| line.starts_with("CSeq")).unwrap_or("CSeq: 1");
+                    let status = if request.starts_with("DESCRIBE") {
+                        format!("302 Moved\r\nLocation: {to}")
+                    } else {
+                        "200 OK\r\nPublic: OPTIONS, DESCRIBE, SETUP, PLAY".to_owned()
+                    };
+                    let answer = format!("RTSP/1.0 {status}\r\n{number}\r\n\r\n");
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let watched =
+        watch(config(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp), Cadence::Keyframes));
+    watched.until(|state| *state == CameraState::Live);
+    assert_eq!(watched.take(2).len(), 2);
+    watched.camera.stop();
+}
+
+/// The crowd that benches measure with: each camera of it gives its key frames, at a time of its own.
+#[test]
+fn a_crowd_is_received_whole() {
+    let clips = Clips::new();
+    for codec in [Codec::H264, Codec::H265] {
+        let crowd = samples::Crowd::start(&[clips.moving(codec)], 12).unwrap();
+        let watched: Vec<_> = (0..12)
+            .map(|number| watch(config(rtsp(crowd.url(number), Transport::Tcp), Cadence::Keyframes)))
+            .collect();
+        for watched in &watched {
+            let taken = watched.take(5);
+            // The first one comes out of turn.
+            let gaps = taken[1..].windows(2).map(|pair| (pair[1].0.pts - pair[0].0.pts).as_secs_f64());
+            for gap in gaps {
+                assert!((gap - key_gap_secs()).abs() < 0.01, "{gap} s");
+            }
+            let counters = watched.camera.counters();
+            assert_eq!((counters.damaged_dropped, counters.decode_errors), (0, 0), "{counters:?}");
+        }
+        let refused = watch(config(rtsp(crowd.url(12), Transport::Tcp), Cadence::Keyframes));
+        refused.until(|state| *state == CameraState::Refused(ingest::Refusal::NotFound));
+    }
 }
