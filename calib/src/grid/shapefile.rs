@@ -60,7 +60,10 @@ fn shapes(shp: &[u8]) -> Result<Vec<Shape>, String> {
     }
     let said = u64::from(big(shp, 24).unwrap_or_default()) * 2;
     if said > shp.len() as u64 {
-        return Err(format!("{} bytes of the {said} that its header speaks of: is the file whole?", shp.len()));
+        return Err(format!(
+            "{} bytes of the {said} that its header speaks of: is the file whole?",
+            shp.len()
+        ));
     }
     let mut shapes = Vec::new();
     let mut at = HEADER_BYTES;
@@ -106,8 +109,9 @@ fn sound(content: &[u8]) -> Result<(), &'static str> {
     let (parts, points) = (parts_at.map_or(0, count), count(points_at));
     let head = points_at as u64 + 4;
     let needed = parts.checked_mul(bytes_a_part).zip(points.checked_mul(16));
-    let is_within =
-        |(parts, points): (u64, u64)| parts.saturating_add(points).saturating_add(head) <= content.len() as u64;
+    let is_within = |(parts, points): (u64, u64)| {
+        parts.saturating_add(points).saturating_add(head) <= content.len() as u64
+    };
     if !needed.is_some_and(is_within) {
         return Err("claims more corners than it holds");
     }

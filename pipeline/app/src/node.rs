@@ -281,8 +281,7 @@ fn read_tables<'t>(
 }
 
 /// Not a node: every table of its file once, so that the reader asks for every key.
-const EVERY_TABLE: &str =
-    "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[desk.tls]\n[health]\n[evidence]\n[[evidence.matter]]\n";
+const EVERY_TABLE: &str = "[node]\n[model]\n[matters]\n[grids]\n[papers]\n[defaults]\n[desk]\n[desk.tls]\n[health]\n[evidence]\n[[evidence.matter]]\n";
 
 /// The JSON Schema of a node's file, made of what its reader asks for.
 pub(crate) fn schema() -> serde_json::Value {

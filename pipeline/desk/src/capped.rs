@@ -94,7 +94,11 @@ impl<Io: AsyncRead + Unpin> AsyncRead for Held<Io> {
 }
 
 impl<Io: AsyncWrite + Unpin> AsyncWrite for Held<Io> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let said = Pin::new(&mut self.io).poll_write(context, bytes);
         self.heed(context, said)
     }
@@ -166,7 +170,8 @@ mod tests {
         for mut stream in idle {
             let mut rest = Vec::new();
             // Closed in order or reset: either is an end.
-            let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.unwrap();
+            let _ =
+                tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await.unwrap();
         }
     }
 

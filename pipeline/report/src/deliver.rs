@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use logic::case::CaseState;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
-use logic::case::CaseState;
 use serde::Deserialize;
 
 use crate::error::ReportError;

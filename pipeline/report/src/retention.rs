@@ -91,7 +91,12 @@ impl Reporter {
             }
         }
         if erased.files > 0 {
-            info!(cases = erased.cases, files = erased.files, bytes = erased.bytes, "evidence erased: its time is over");
+            info!(
+                cases = erased.cases,
+                files = erased.files,
+                bytes = erased.bytes,
+                "evidence erased: its time is over"
+            );
         }
         self.counters.files_erased.fetch_add(erased.files, Ordering::Relaxed);
         Ok(erased)

@@ -41,10 +41,7 @@ pub async fn open_writer(path: &Path, wait_max: Duration) -> Result<SqlitePool, 
     let mut first = SqliteConnection::connect_with(&options).await?;
     writes(&mut first).await?;
     first.close().await?;
-    single(wait_max)
-        .after_connect(|connection, _| Box::pin(writes(connection)))
-        .connect_with(options)
-        .await
+    single(wait_max).after_connect(|connection, _| Box::pin(writes(connection))).connect_with(options).await
 }
 
 /// The schema's version that the file says it has (`PRAGMA user_version`); 0 for a new one.

@@ -172,7 +172,8 @@ impl Line {
             Err(_) if !addresses.is_empty() => return self.connect(addresses, now),
             Err(error) => return Some(unreachable(&why(&error))),
         };
-        self.phase = Phase::Connecting { socket, left: addresses, deadline: now + self.standing.door_limit() };
+        self.phase =
+            Phase::Connecting { socket, left: addresses, deadline: now + self.standing.door_limit() };
         None
     }
 

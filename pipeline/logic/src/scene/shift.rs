@@ -122,7 +122,8 @@ impl Search {
             line.get(usize::try_from(dx + WHOLE_PX).ok()?).copied()
         };
         // At the border of what was tried the peak may lie beyond it.
-        let along = |low: Option<f32>, high: Option<f32>| low.zip(high).map(|(low, high)| vertex(low, peak, high));
+        let along =
+            |low: Option<f32>, high: Option<f32>| low.zip(high).map(|(low, high)| vertex(low, peak, high));
         Some([
             x as f32 + along(score(x - 1, y), score(x + 1, y))?,
             y as f32 + along(score(x, y - 1), score(x, y + 1))?,
@@ -281,7 +282,8 @@ pub(super) fn lay_back(levels: &[u8], [dx, dy]: [f32; 2], laid: &mut Vec<u8>) {
     for (above, below, down) in taps(height, dy) {
         let (above, below) = (&levels[above * THUMB_WIDTH..], &levels[below * THUMB_WIDTH..]);
         laid.extend(columns.iter().map(|&(left, right, across)| {
-            let along = |line: &[u8]| u32::from(line[left]) * (256 - across) + u32::from(line[right]) * across;
+            let along =
+                |line: &[u8]| u32::from(line[left]) * (256 - across) + u32::from(line[right]) * across;
             ((along(above) * (256 - down) + along(below) * down + 32_768) >> 16) as u8
         }));
     }

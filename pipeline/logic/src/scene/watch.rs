@@ -278,7 +278,8 @@ impl SceneWatch {
             self.desk.bright_at = Some(at);
         }
         let still_ms = self.limits.still_ms;
-        let is_judged = sways && fault.is_none() && matches!(sign, None | Some(ViewFault::Moved)) && !is_veiled;
+        let is_judged =
+            sways && fault.is_none() && matches!(sign, None | Some(ViewFault::Moved)) && !is_veiled;
         let proposals = if let Some(shift) = off_by.filter(|_| is_judged) {
             self.mark(detections, held, shift);
             self.take_laid_back(index, (at, gap_ms), shift)
@@ -299,7 +300,8 @@ impl SceneWatch {
 
     /// Whether the view lay slightly off not long before the last look.
     fn sways(&self) -> bool {
-        let since = self.state.last_at.zip(self.desk.swayed_at).map(|(last, swayed)| last.millis_since(swayed));
+        let since =
+            self.state.last_at.zip(self.desk.swayed_at).map(|(last, swayed)| last.millis_since(swayed));
         since.is_some_and(|since_ms| (0..SWAY_MS).contains(&since_ms))
     }
 

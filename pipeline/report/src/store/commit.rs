@@ -156,7 +156,8 @@ pub(super) async fn cases_of_matter(
     state: &str,
     limit: i64,
 ) -> Result<Vec<OpenCase>, ReportError> {
-    let around = finding.location.as_ref().map(|place| Around::of(place.lat, place.lon, finding.merge_radius_m));
+    let around =
+        finding.location.as_ref().map(|place| Around::of(place.lat, place.lon, finding.merge_radius_m));
     let rows: Vec<(String, String, String, String)> = sqlx::query_as(
         "SELECT case_id, opened_by_camera, opened_by_box, body FROM cases
          WHERE standard_ref = ?1 AND code = ?2 AND state = ?3

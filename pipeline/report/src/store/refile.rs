@@ -208,7 +208,11 @@ async fn settle(tx: &mut SqliteConnection, seq: i64, reason: &str) -> Result<(),
 
 /// Notes a case as closed by the desk: no finding joins it from now on. One that does not read back is
 /// closed all the same, with its body as it is.
-pub(super) async fn close_case(tx: &mut SqliteConnection, case_id: &str, now: Timestamp) -> Result<(), ReportError> {
+pub(super) async fn close_case(
+    tx: &mut SqliteConnection,
+    case_id: &str,
+    now: Timestamp,
+) -> Result<(), ReportError> {
     let stored: Option<String> = sqlx::query_scalar("SELECT body FROM cases WHERE case_id = ?")
         .bind(case_id)
         .fetch_optional(&mut *tx)
