@@ -259,6 +259,65 @@ fn api_bodies_break_nothing() {
     search("api", seeds, &words, READER_BYTES_MAX, |input| desk::read_body(input).join("|"));
 }
 
+/// A description with parameter sets as a camera gives them.
+const DESCRIPTION: &str = "v=0\r\na=control:*\r\nm=audio 0 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+    a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z00AKp2oHgCJ+WbgICAoAAADAAgAAAMAwCA=,aO48gA==\r\na=control:v\r\n";
+
+#[test]
+fn descriptions_break_nothing() {
+    let h265 =
+        DESCRIPTION.replace("H264", "H265").replace("sprop-parameter-sets", "sprop-max-don-diff=0;sprop-vps");
+    let seeds = vec![DESCRIPTION.as_bytes().to_vec(), h265.into_bytes()];
+    let words =
+        ["m=video ", "a=rtpmap:", "a=fmtp:96 ", "sprop-sps=", "sprop-pps=", "/90000", ",,,,", "a=control:"];
+    search("description", seeds, &words, READER_BYTES_MAX, ingest::read_description);
+}
+
+/// Answers, RTP packets and sender reports as they come in from a camera: parameter sets, slices, fragments, stamps.
+#[test]
+fn streams_break_nothing() {
+    let answer = |head: &str, body: &str| {
+        format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len())
+            .into_bytes()
+    };
+    let packet = |channel: u8, bytes: &[u8]| {
+        [&[b'$', channel][..], &u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+    };
+    let rtp = |sequence: u16, is_last: bool, payload: &[u8]| {
+        let head = [0x80, 96 | u8::from(is_last) << 7];
+        packet(
+            0,
+            &[&head[..], &sequence.to_be_bytes(), &9000u32.to_be_bytes(), &7u32.to_be_bytes(), payload]
+                .concat(),
+        )
+    };
+    let report =
+        [&[0x80, 200, 0, 6][..], &7u32.to_be_bytes(), &(3_990_000_000u64 << 32).to_be_bytes(), &[0; 16]]
+            .concat();
+    let plays = [
+        answer("Public: DESCRIBE, GET_PARAMETER\r\n", ""),
+        answer("Content-Base: rtsp://camera/street/\r\n", DESCRIPTION),
+        answer("Session: 7F;timeout=30\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n", ""),
+        answer("", ""),
+        packet(1, &report),
+        rtp(1, false, &[0x67, 0x4d, 0, 0x2a, 0x9d]),
+        rtp(2, false, &[0x78, 0, 4, 0x68, 0xee, 0x3c, 0x80, 0, 2, 0x06, 5]),
+        rtp(3, false, &[0x7c, 0x85, 0x88, 0x84]),
+        rtp(4, true, &[0x7c, 0x45, 1, 2, 3]),
+        rtp(5, true, &[0x61, 0xe0, 0x20]),
+    ];
+    let refused = answer("", "").iter().map(|&byte| if byte == b'2' { b'4' } else { byte }).collect();
+    let words = [
+        "RTSP/1.0 ",
+        "WWW-Authenticate: Digest realm=",
+        "Session: ",
+        "$\u{0}\u{ff}",
+        "Content-Length: ",
+        "\r\n\r\n",
+    ];
+    search("stream", vec![plays.concat(), refused], &words, READER_BYTES_MAX, ingest::read_stream);
+}
+
 #[test]
 fn uploads_break_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -44,6 +44,7 @@ pub use gate::KeyUnit;
 pub use pool::set_decoders;
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;
+pub use rtsp::{read_description, read_stream};
 pub use state::{CameraState, Counters};
 
 use gstreamer as gst;

@@ -182,6 +182,10 @@ impl Session {
             (401 | 403, _) => return refused(Refusal::Unauthorized),
             (404, _) => return refused(Refusal::NotFound),
             (461, Asked::Setup) => return refused(Refusal::Transport),
+            // rtspsrc could do no more either, and would keep the camera for good.
+            (500 | 502..=504, _) => {
+                return refused(Refusal::Other(format!("it answers {} {}", answer.status, answer.reason)));
+            }
             (200..=299, _) => {}
             (status, _) => {
                 let method = self.method();
@@ -317,6 +321,8 @@ mod tests {
         assert_eq!(refused(&[ok, no, no]), Some(Refusal::Unauthorized));
         assert_eq!(refused(&[ok, "RTSP/1.0 404 Not found\n\n"]), Some(Refusal::NotFound));
         assert_eq!(refused(&[ok, ok]), Some(Refusal::NoVideo));
+        let busy = Refusal::Other("it answers 503 Service Unavailable".into());
+        assert_eq!(refused(&[ok, "RTSP/1.0 503 Service Unavailable\n\n"]), Some(busy));
         assert_eq!(refused(&[ok, &described(""), "RTSP/1.0 461 No\n\n"]), Some(Refusal::Transport));
         assert_eq!(refused(&[ok, "RTSP/1.0 302 Moved\nLocation: rtsp://o/\n\n"]), None);
         assert_eq!(refused(&[ok, "RTSP/1.0 401 No\nWWW-Authenticate: NTLM\n\n"]), None);
