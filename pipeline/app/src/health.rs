@@ -7,7 +7,6 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::desk::Capped;
 use anyhow::{Context, Result};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -62,10 +61,7 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         .route("/metrics", get(metrics))
         .with_state(told);
     service.spawn(async move {
-        let served = async {
-            let listener = Capped::new(tokio::net::TcpListener::from_std(listener)?);
-            axum::serve(listener, router).await
-        };
+        let served = async { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await };
         if let Err(error) = served.await {
             tracing::error!(%error, "nothing answers at health.listen any more");
         }

@@ -7,7 +7,6 @@
 
 mod access;
 mod body;
-mod capped;
 mod check;
 mod content;
 mod error;
@@ -27,7 +26,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 pub use access::{Limits, NewToken, Pace, Role, TokenBook, TokenError, TokenRow};
-pub use capped::{CONNECTIONS_MAX, Capped, SILENT_MAX};
 pub use content::{ContentError, PIXELS_MAX, check as check_content};
 pub use error::DeskError;
 pub use sha::token_sha256;
@@ -199,16 +197,16 @@ impl Desk {
         let front = match self.tls {
             Some(config) => {
                 let listener = TlsListener::new(listener, address, config);
-                let served = axum::serve(Capped::new(listener), service.clone());
+                let served = axum::serve(listener, service.clone());
                 tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
             }
             None => {
-                let served = axum::serve(Capped::new(listener), service.clone());
+                let served = axum::serve(listener, service.clone());
                 tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
             }
         };
         let back = self.back.map(|Bound { listener, .. }| {
-            let served = axum::serve(Capped::new(listener), service);
+            let served = axum::serve(listener, service);
             tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
         });
         let aborts: Vec<_> = std::iter::once(&front).chain(&back).map(|task| task.abort_handle()).collect();

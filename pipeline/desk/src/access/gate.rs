@@ -14,7 +14,6 @@ use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 
 use super::{COOKIE, COOKIE_SECURE, Caller, Need, Pace, Role};
-use crate::capped::Capped;
 use crate::error::Refusal;
 use crate::http::{Shared, login_page};
 use crate::sha::token_sha256;
@@ -25,14 +24,14 @@ use crate::tls::TlsListener;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-impl Connected<IncomingStream<'_, Capped<TcpListener>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Capped<TcpListener>>) -> Self {
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
         Self(*stream.remote_addr())
     }
 }
 
-impl Connected<IncomingStream<'_, Capped<TlsListener>>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Capped<TlsListener>>) -> Self {
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
         Self(*stream.remote_addr())
     }
 }
