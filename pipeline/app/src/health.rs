@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::extract::State;
@@ -15,6 +16,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use calib::check::Problem;
+use desk::Doors;
 use ingest::CameraState;
 use logic::scene::ViewFault;
 use report::Reporter;
@@ -26,6 +28,15 @@ use crate::pulse::Pulses;
 use crate::reload::Applied;
 use crate::service::Service;
 use crate::swap::Swap;
+
+/// Connections at once; a supervisor and a few that scrape need one each.
+const CONNECTIONS_MAX: usize = 64;
+/// Longest silence of one, either way; scrapers come every minute.
+const SILENT_MAX: Duration = Duration::from_secs(120);
+
+fn doors(listener: std::net::TcpListener) -> std::io::Result<Doors<tokio::net::TcpListener>> {
+    Ok(Doors::new(tokio::net::TcpListener::from_std(listener)?, CONNECTIONS_MAX, SILENT_MAX))
+}
 
 /// What the answers are made of.
 #[derive(Clone)]
@@ -61,7 +72,7 @@ pub(crate) fn serve(service: &Service, listen: SocketAddr) -> Result<SocketAddr>
         .route("/metrics", get(metrics))
         .with_state(told);
     service.spawn(async move {
-        let served = async { axum::serve(tokio::net::TcpListener::from_std(listener)?, router).await };
+        let served = async { axum::serve(doors(listener)?, router).await };
         if let Err(error) = served.await {
             tracing::error!(%error, "nothing answers at health.listen any more");
         }

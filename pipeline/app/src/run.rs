@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ingest::CameraState;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
             return Ok(ExitCode::FAILURE);
         }
     };
+    take_handles();
     for doubt in &node.doubts {
         tracing::warn!("{doubt}");
     }
@@ -62,6 +64,17 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     tell_systemd(&[NotifyState::Stopping]);
     service.stop();
     Ok(if asked { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Takes as many file handles as the system lets it have: a camera needs five and its connections more for moments,
+/// and shells hand out a thousand.
+fn take_handles() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+    {
+        tracing::warn!(%error, limit = limit.current, "no more file handles than the shell gave");
+    }
 }
 
 /// At the first start on a terminal, shows the first administrator's token, this once. What goes elsewhere than to a
@@ -198,4 +211,18 @@ fn tell(service: &Service) {
         model_refused = model.refused,
         "status"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_file_handles_is_the_system_s_and_not_the_shell_s() {
+        let own = getrlimit(Resource::Nofile);
+        let shell = Rlimit { current: own.current.map(|most| most.min(512)), ..own };
+        setrlimit(Resource::Nofile, shell).unwrap();
+        take_handles();
+        assert_eq!(getrlimit(Resource::Nofile).current, own.maximum);
+    }
 }

@@ -9,6 +9,7 @@ mod access;
 mod body;
 mod check;
 mod content;
+mod doors;
 mod error;
 mod files;
 mod http;
@@ -27,6 +28,7 @@ use tokio::net::TcpListener;
 
 pub use access::{Limits, NewToken, Pace, Role, TokenBook, TokenError, TokenRow};
 pub use content::{ContentError, PIXELS_MAX, check as check_content};
+pub use doors::Doors;
 pub use error::DeskError;
 pub use sha::token_sha256;
 pub use store::{AuditEntry, AuditVerdict};
@@ -47,6 +49,14 @@ pub const EVIDENCE_BYTES_MAX_DEFAULT: usize = 16 * 1024 * 1024;
 
 /// Requests that are not done by then are cut off at the end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+/// Connections at once: a browser keeps six, and a city's officers are some dozens.
+const CONNECTIONS_MAX: usize = 512;
+/// Longest silence of one, either way; longer than any answer takes.
+const SILENT_MAX: Duration = Duration::from_secs(120);
+
+fn doors<L>(listener: L) -> Doors<L> {
+    Doors::new(listener, CONNECTIONS_MAX, SILENT_MAX)
+}
 
 /// How a desk is set up.
 #[derive(Debug, Clone)]
@@ -196,17 +206,17 @@ impl Desk {
         let Bound { listener, address } = self.front;
         let front = match self.tls {
             Some(config) => {
-                let listener = TlsListener::new(listener, address, config);
+                let listener = doors(TlsListener::new(listener, address, config));
                 let served = axum::serve(listener, service.clone());
                 tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
             }
             None => {
-                let served = axum::serve(listener, service.clone());
+                let served = axum::serve(doors(listener), service.clone());
                 tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
             }
         };
         let back = self.back.map(|Bound { listener, .. }| {
-            let served = axum::serve(listener, service);
+            let served = axum::serve(doors(listener), service);
             tokio::spawn(served.with_graceful_shutdown(stopped(told.clone())).into_future())
         });
         let aborts: Vec<_> = std::iter::once(&front).chain(&back).map(|task| task.abort_handle()).collect();

@@ -14,6 +14,7 @@ use axum::serve::IncomingStream;
 use tokio::net::TcpListener;
 
 use super::{COOKIE, COOKIE_SECURE, Caller, Need, Pace, Role};
+use crate::doors::Doors;
 use crate::error::Refusal;
 use crate::http::{Shared, login_page};
 use crate::sha::token_sha256;
@@ -24,14 +25,14 @@ use crate::tls::TlsListener;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, Doors<TcpListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Doors<TcpListener>>) -> Self {
         Self(*stream.remote_addr())
     }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+impl Connected<IncomingStream<'_, Doors<TlsListener>>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Doors<TlsListener>>) -> Self {
         Self(*stream.remote_addr())
     }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(count: usize, secs: u64, tally: &mut Tally) -> Result<Va
     ));
     Ok(json!({
         "live": live.len(), "dead": dead.len(), "secs": secs, "first_look_of_all_live_s": start.as_secs_f64(),
-        "looks_due": lost.due, "looks_lost": lost.lost, "threads_max": threads, "rss_mib_max": rss_mib,
+        "looks_due": lost.due, "looks_lost": lost.lost, "frames_overwritten": lost.overwritten, "threads_max": threads, "rss_mib_max": rss_mib,
         "handles_max": handles,
     }))
 }

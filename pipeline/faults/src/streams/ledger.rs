@@ -8,21 +8,34 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::service::{Seat, Service};
+use super::service::{Seat, Service, by_camera};
 
 /// A moment lasts so long: the least lag within it is that of a time when nothing was on its way.
 const MOMENT: Duration = Duration::from_millis(1600);
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
-/// Where cameras stood at one moment: key frames due, and how many looks fewer there were.
+/// Where a camera stood at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Stand {
+    /// Key frames due so far.
+    due: u64,
+    /// How many looks fewer there were.
+    lag: i64,
+    /// Frames that came and that a newer one took the place of.
+    overwritten: u64,
+}
+
+/// Where cameras stood at one moment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Standing(BTreeMap<String, (u64, i64)>);
+pub(crate) struct Standing(BTreeMap<String, Stand>);
 
 /// What became of the looks of some cameras between two moments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Lost {
     pub(crate) lost: u64,
     pub(crate) due: u64,
+    /// Of those lost, what arrived and was not looked at: the detector was late.
+    pub(crate) overwritten: u64,
 }
 
 impl Lost {
@@ -31,7 +44,11 @@ impl Lost {
     }
 
     pub(crate) fn and(self, other: Self) -> Self {
-        Self { lost: self.lost + other.lost, due: self.due + other.due }
+        Self {
+            lost: self.lost + other.lost,
+            due: self.due + other.due,
+            overwritten: self.overwritten + other.overwritten,
+        }
     }
 }
 
@@ -41,14 +58,18 @@ impl Standing {
         let mut standing = Self::default();
         let begun = Instant::now();
         while begun.elapsed() < MOMENT {
-            let looks = service.looks().await?;
+            let told = service.metrics().await?;
+            let looks = by_camera(&told, "shirong_looks_total");
+            let overwritten = by_camera(&told, "shirong_frames_overwritten_total");
             for Seat { id, camera, .. } in seats {
                 // Counted after the looks: what comes between the two is late, not early.
                 let due = camera.keys_due();
                 let lag = due as i64 - looks.get(id).copied().unwrap_or(0) as i64;
-                let least = standing.0.entry(id.clone()).or_insert((due, lag));
-                if lag <= least.1 {
-                    *least = (due, lag);
+                let overwritten = overwritten.get(id).copied().unwrap_or(0);
+                let stand = Stand { due, lag, overwritten };
+                let least = standing.0.entry(id.clone()).or_insert(stand);
+                if lag <= least.lag {
+                    *least = stand;
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -64,10 +85,11 @@ impl Standing {
     /// What cameras that are in both lost from the one to the other.
     pub(crate) fn lost_until(&self, later: &Self) -> Lost {
         let both = self.0.iter().filter_map(|(id, before)| Some((before, later.0.get(id)?)));
-        both.fold(Lost::default(), |sum, ((due, lag), (due_later, lag_later))| {
+        both.fold(Lost::default(), |sum, (before, after)| {
             sum.and(Lost {
-                lost: u64::try_from(lag_later - lag).unwrap_or(0),
-                due: due_later.saturating_sub(*due),
+                lost: u64::try_from(after.lag - before.lag).unwrap_or(0),
+                due: after.due.saturating_sub(before.due),
+                overwritten: after.overwritten.saturating_sub(before.overwritten),
             })
         })
     }
@@ -79,13 +101,16 @@ mod tests {
 
     #[test]
     fn what_was_due_and_not_had_is_lost() {
-        let standing = |rows: &[(&str, u64, i64)]| {
-            Standing(rows.iter().map(|(id, due, lag)| ((*id).to_owned(), (*due, *lag))).collect())
+        let standing = |rows: &[(&str, u64, i64, u64)]| {
+            let stand = |(id, due, lag, overwritten): &(&str, u64, i64, u64)| {
+                ((*id).to_owned(), Stand { due: *due, lag: *lag, overwritten: *overwritten })
+            };
+            Standing(rows.iter().map(stand).collect())
         };
-        let before = standing(&[("a", 10, 4), ("b", 10, 0), ("gone", 1, 0)]);
-        let after = standing(&[("a", 110, 4), ("b", 110, 2), ("new", 9, 9)]);
+        let before = standing(&[("a", 10, 4, 0), ("b", 10, 0, 3), ("gone", 1, 0, 0)]);
+        let after = standing(&[("a", 110, 4, 0), ("b", 110, 2, 4), ("new", 9, 9, 9)]);
         let lost = before.lost_until(&after);
-        assert_eq!(lost, Lost { lost: 2, due: 200 });
+        assert_eq!(lost, Lost { lost: 2, due: 200, overwritten: 1 });
         assert!((lost.percent() - 1.0).abs() < 1e-9);
     }
 }

@@ -118,7 +118,7 @@ mod tests {
         for (codec, header) in [(Codec::H264, vec![0x65]), (Codec::H265, vec![0x26, 0x01])] {
             let nal: Vec<u8> = header.iter().copied().chain((0..1234_u32).map(|n| n as u8)).collect();
             let mut sender = Sender::new(7, u16::MAX);
-            let packets = sender.picture(codec, &[nal.clone()], 5);
+            let packets = sender.picture(codec, std::slice::from_ref(&nal), 5);
             let head = 12 + codec.header_bytes() + 1;
             let body: Vec<u8> = packets.iter().flat_map(|packet| packet[head..].to_vec()).collect();
             assert_eq!(body, nal[codec.header_bytes()..]);

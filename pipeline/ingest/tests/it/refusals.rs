@@ -179,3 +179,14 @@ fn a_transport_that_the_camera_does_not_have_is_named() {
     });
     assert_eq!(refusal_of(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp)), Refusal::Transport);
 }
+
+/// rtspsrc would take in whatever is announced.
+#[test]
+fn a_gigantic_description_is_refused_unread() {
+    let (port, _server) = describing_but(VIDEO_SDP, |request, cseq| {
+        let giant = format!("RTSP/1.0 200 OK\r\n{cseq}\r\nContent-Length: 2147483647\r\n\r\nv=0\r\n");
+        request.starts_with("DESCRIBE").then_some(giant)
+    });
+    let refusal = refusal_of(rtsp(format!("rtsp://127.0.0.1:{port}/x"), Transport::Tcp));
+    assert_eq!(refusal, Refusal::Other("it announces a description of more than a megabyte".into()));
+}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ingest::{Cadence, CameraState, Transport};
+use ingest::{Cadence, CameraState, Refusal, SourceConfig, Transport};
 use samples::{Codec, RtspServer, ServedCamera};
 
 use crate::support::{Clips, config, rtsp, serve, watch};
@@ -78,4 +78,24 @@ fn stopping_is_quick_in_every_state() {
         while frames.try_recv().is_ok() {}
         assert!(matches!(frames.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)));
     }
+}
+
+/// What mends itself must not wait as long as what only a person mends.
+#[test]
+fn a_path_that_is_there_again_needs_no_patience() {
+    let clips = Clips::new();
+    let clip = clips.moving(Codec::H264);
+    let server = serve(clip.clone());
+    let (port, epoch) = (server.port(), server.epoch());
+    let patience = Duration::from_secs(600);
+    let watched = watch(SourceConfig {
+        patience,
+        ..config(rtsp(server.url("late"), Transport::Tcp), Cadence::Keyframes)
+    });
+    watched.until(|state| *state == CameraState::Refused(Refusal::NotFound));
+    server.stop();
+    let again = RtspServer::start_at(port, vec![ServedCamera::new("late", &clip)], epoch).unwrap();
+    watched.until(|state| *state == CameraState::Live);
+    watched.camera.stop();
+    again.stop();
 }
