@@ -14,6 +14,7 @@ use crate::gate::{KeyUnit, MayPass};
 use crate::knock::{look_in, sharpen};
 use crate::state::{Tally, count};
 use crate::stream::{Event, Happening, Shared, Stream};
+use crate::voice::Voice;
 use crate::{CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation};
 
 /// Longest wait for the door to answer.
@@ -116,6 +117,7 @@ impl Camera {
             connection: 0,
             pts_base: Duration::ZERO,
             complaint: None,
+            voice: Voice::default(),
         };
         let spawned = std::thread::Builder::new().name(format!("camera {camera}")).spawn(move || {
             supervisor.run();
@@ -180,6 +182,7 @@ struct Supervisor {
     pts_base: Duration,
     /// When decode errors were last logged, and how many there were.
     complaint: Option<(Instant, u64)>,
+    voice: Voice,
 }
 
 impl Supervisor {
@@ -202,7 +205,9 @@ impl Supervisor {
                 Outcome::Through if self.config.location.is_looped() => continue,
                 Outcome::Through => return self.enter(CameraState::Ended),
                 Outcome::Lost(why) => {
-                    tracing::warn!(camera = %self.shared.camera, why, "stream lost");
+                    if let Some(left_out) = self.voice.speak(Instant::now()) {
+                        tracing::warn!(camera = %self.shared.camera, why, left_out, "stream lost");
+                    }
                     self.enter(CameraState::Stalled);
                     false
                 }
@@ -225,7 +230,7 @@ impl Supervisor {
         }
     }
 
-    fn enter(&self, next: CameraState) {
+    fn enter(&mut self, next: CameraState) {
         {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if *state == next && next != CameraState::Connecting {
@@ -234,9 +239,12 @@ impl Supervisor {
             *state = next.clone();
         }
         let (camera, source) = (&self.shared.camera, self.config.location.shown());
-        match &next {
-            CameraState::Refused(why) => tracing::warn!(%camera, source, %why, "camera refused"),
-            state => tracing::info!(%camera, source, %state, "camera"),
+        match (&next, self.voice.speak(Instant::now())) {
+            (state, None) => tracing::debug!(%camera, source, %state, "camera"),
+            (CameraState::Refused(why), Some(left_out)) => {
+                tracing::warn!(%camera, source, %why, left_out, "camera refused");
+            }
+            (state, Some(left_out)) => tracing::info!(%camera, source, %state, left_out, "camera"),
         }
         (self.on_state)(&next);
     }

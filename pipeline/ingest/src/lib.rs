@@ -29,6 +29,7 @@ mod probe;
 mod refusal;
 mod state;
 mod stream;
+mod voice;
 
 pub use bare::decode_into_nothing;
 pub use camera::Camera;
