@@ -70,6 +70,9 @@ enum Command {
     Cameras {
         #[arg(long, default_value_t = 200)]
         cameras: usize,
+        /// How all the dead ones are dead, in place of each in its way.
+        #[arg(long, value_name = "FAULT")]
+        fault: Option<String>,
         /// How long they are watched after the first look of all that live.
         #[arg(long, default_value_t = 120)]
         secs: u64,
@@ -250,8 +253,8 @@ async fn cameras(arguments: &Arguments, tally: &mut Tally) -> Result<()> {
     let measured = match &arguments.command {
         None => ("streams", streams::run(short, &[], tally).await?),
         Some(Command::Streams { only }) => ("streams", streams::run(short, only, tally).await?),
-        Some(Command::Cameras { cameras, secs }) => {
-            ("cameras", streams::run_cameras(*cameras, *secs, tally).await?)
+        Some(Command::Cameras { cameras, fault, secs }) => {
+            ("cameras", streams::run_cameras((*cameras, fault.as_deref()), *secs, tally).await?)
         }
         Some(Command::Overload { cameras, secs }) => {
             ("overload", streams::run_overload(*cameras, *secs, tally).await?)

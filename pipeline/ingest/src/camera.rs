@@ -20,6 +20,7 @@ use crate::rtsp::line::Line;
 use crate::rtsp::receiver;
 use crate::state::{Tally, count};
 use crate::stream::Stream;
+use crate::voice::Voice;
 use crate::{Cadence, CameraState, Counters, IngestError, Refusal, SourceConfig, SourceLocation, Transport};
 
 /// Longest wait for the door to answer.
@@ -125,6 +126,7 @@ impl Camera {
             connection: 0,
             pts_base: Duration::ZERO,
             complaint: None,
+            voice: Voice::default(),
             failures: 0,
             begun: Instant::now(),
         };
@@ -203,6 +205,7 @@ pub(crate) struct Standing {
     pub(crate) pts_base: Duration,
     /// When decode errors were last logged, and how many there were.
     complaint: Option<(Instant, u64)>,
+    voice: Voice,
     failures: u32,
     /// When the latest attempt began.
     begun: Instant,
@@ -235,7 +238,9 @@ impl Standing {
 
     /// The connection was lost. How long to wait before the next.
     pub(crate) fn lose(&mut self, why: &str) -> Duration {
-        tracing::warn!(camera = %self.shared.camera, why, "stream lost");
+        if let Some(left_out) = self.voice.speak(Instant::now()) {
+            tracing::warn!(camera = %self.shared.camera, why, left_out, "stream lost");
+        }
         self.enter(CameraState::Stalled);
         self.fail(false)
     }
@@ -264,7 +269,7 @@ impl Standing {
         if self.failures == 0 { KNOCK_LIMIT } else { KNOCK_AGAIN_LIMIT }
     }
 
-    pub(crate) fn enter(&self, next: CameraState) {
+    pub(crate) fn enter(&mut self, next: CameraState) {
         {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             if *state == next && next != CameraState::Connecting {
@@ -273,9 +278,12 @@ impl Standing {
             *state = next.clone();
         }
         let (camera, source) = (&self.shared.camera, self.config.location.shown());
-        match &next {
-            CameraState::Refused(why) => tracing::warn!(%camera, source, %why, "camera refused"),
-            state => tracing::info!(%camera, source, %state, "camera"),
+        match (&next, self.voice.speak(Instant::now())) {
+            (state, None) => tracing::debug!(%camera, source, %state, "camera"),
+            (CameraState::Refused(why), Some(left_out)) => {
+                tracing::warn!(%camera, source, %why, left_out, "camera refused");
+            }
+            (state, Some(left_out)) => tracing::info!(%camera, source, %state, left_out, "camera"),
         }
         (self.on_state)(&next);
     }

@@ -33,6 +33,7 @@ mod refusal;
 mod rtsp;
 mod state;
 mod stream;
+mod voice;
 
 pub use bare::decode_into_nothing;
 pub use camera::Camera;

@@ -20,14 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOST_PERCENT_MAX: f64 = 1.0;
 
-pub(crate) async fn run(count: usize, secs: u64, tally: &mut Tally) -> Result<Value> {
+pub(crate) async fn run((count, only): (usize, Option<&str>), secs: u64, tally: &mut Tally) -> Result<Value> {
+    let dead_by = match only {
+        None => Fault::DEAD.to_vec(),
+        Some(name) => vec![super::named(name)?],
+    };
     let reels = Reels::new(Reel::sparse()?)?;
     let (mut live, mut dead) = (Vec::new(), Vec::new());
     for number in 0..count {
         // Their key frames are spread over the interval, as cameras' are that were switched on at their own times.
         let ahead = reels.main.step * (reels.main.key_every as u32) * (number as u32) / (count as u32);
         let is_dead = number % 2 == 1;
-        let fault = Fault::DEAD[number / 2 % Fault::DEAD.len()];
+        let fault = dead_by[number / 2 % dead_by.len()];
         let password = (is_dead && fault.is_guarded()).then_some("never taken");
         let camera = Camera::start(reels.clone(), ahead, password).await?;
         let seat = Seat::new(format!("camera-{number:03}"), camera);
@@ -72,7 +76,7 @@ pub(crate) async fn run(count: usize, secs: u64, tally: &mut Tally) -> Result<Va
          looks; at most {threads} threads, {rss_mib:.0} MiB, {handles} file handles",
         live.len(),
         dead.len(),
-        Fault::DEAD.len().min(dead.len()),
+        dead_by.len().min(dead.len()),
         start.as_secs_f64(),
         lost.lost,
         lost.due
@@ -81,6 +85,7 @@ pub(crate) async fn run(count: usize, secs: u64, tally: &mut Tally) -> Result<Va
         "live": live.len(), "dead": dead.len(), "secs": secs, "first_look_of_all_live_s": start.as_secs_f64(),
         "looks_due": lost.due, "looks_lost": lost.lost, "frames_overwritten": lost.overwritten, "threads_max": threads, "rss_mib_max": rss_mib,
         "handles_max": handles,
+        "rss_mib": costs.iter().map(|cost| cost.rss_mib).collect::<Vec<_>>(),
     }))
 }
 

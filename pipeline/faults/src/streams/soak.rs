@@ -87,8 +87,9 @@ fn judge(samples: &[(f64, Cost)], minutes: u64, lost: super::Lost, tally: &mut T
     let rss = ten_minutes(|cost| cost.rss_mib);
     let edge = |of: fn(&Cost) -> u64| {
         let third = (warm.len() / 3).max(1).min(warm.len());
-        let most = |part: &[(f64, Cost)]| part.iter().map(|(_, cost)| of(cost)).max().unwrap_or(0);
-        (most(&warm[..third]), most(&warm[warm.len() - third..]))
+        // The least: a camera that is on its way back has some more for a moment.
+        let least = |part: &[(f64, Cost)]| part.iter().map(|(_, cost)| of(cost)).min().unwrap_or(0);
+        (least(&warm[..third]), least(&warm[warm.len() - third..]))
     };
     let (threads, handles) = (edge(|cost| cost.threads), edge(|cost| cost.handles));
     if rss > SLOPE_MIB_MAX {
@@ -102,7 +103,7 @@ fn judge(samples: &[(f64, Cost)], minutes: u64, lost: super::Lost, tally: &mut T
     let last = warm.last().map_or(0.0, |(_, cost)| cost.rss_mib);
     tally.say(&format!(
         "soak: {minutes} min, {CAMERAS} cameras, {minutes} faults: memory {rss:+.2} MiB in ten minutes at {last:.0} MiB; threads at \
-         most {} in the first third after warm-up and {} in the last, file handles {} and {}; the others lost {} of {} looks",
+         least {} in the first third after warm-up and {} in the last, file handles {} and {}; the others lost {} of {} looks",
         threads.0, threads.1, handles.0, handles.1, lost.lost, lost.due
     ));
     json!({
