@@ -1,7 +1,8 @@
 //! The clips that the published figures were measured on.
 //!
 //! In: Debian's opencv-doc. Out: `vtest` as a 1080p camera of 25 frames a second sends it, in H.264 and H.265, with a
-//! key frame every 50 pictures and 4 Mbit/s. Never: a clip in the checkout; they are large and made in a minute.
+//! key frame every 50 pictures (`-10s`: 250) and 4 Mbit/s; a street on which nothing moves (`quiet`), and its
+//! sub-stream with a key frame every ten seconds (`idle`). Never: a clip in the checkout; they are large and made in a minute.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +11,11 @@ use anyhow::{Context, Result};
 use samples::{Codec, Street};
 
 use crate::say;
+
+/// A sensor's noise by day, grey levels.
+const NOISE: f32 = 2.0;
+/// What is left of it where a camera takes most of it away.
+const FAINT_NOISE: f32 = 0.5;
 
 /// Of `shirong bench clips`.
 #[derive(Debug, clap::Args)]
@@ -28,22 +34,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         "vtest.avi is not here: sudo apt-get install -y opencv-doc (or give clips of your own to `bench journey`)",
     )?;
     std::fs::create_dir_all(&arguments.folder).with_context(|| arguments.folder.display().to_string())?;
-    for (name, codec) in [("vtest-1080p-h264.mp4", Codec::H264), ("vtest-1080p-h265.mp4", Codec::H265)] {
+    for (name, codec, key_frames_every) in [
+        ("vtest-1080p-h264.mp4", Codec::H264, 50),
+        ("vtest-1080p-h265.mp4", Codec::H265, 50),
+        ("vtest-1080p-10s-h264.mp4", Codec::H264, 250),
+    ] {
         let clip = arguments.folder.join(name);
         if !clip.exists() {
             let half = arguments.folder.join(format!("part-{name}"));
-            let street = Street { secs: arguments.secs, codec, ..Street::default() };
+            let street = Street { secs: arguments.secs, codec, key_frames_every, ..Street::default() };
             samples::street_clip(&original, street, &half)?;
             std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
         }
         say(&clip.display().to_string());
     }
-    let clip = arguments.folder.join("quiet-1080p-h264.mp4");
-    if !clip.exists() {
-        let half = arguments.folder.join("part-quiet.mp4");
-        samples::quiet_clip(&original, Street { secs: arguments.secs, ..Street::default() }, &half)?;
-        std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
+    let whole = Street { secs: arguments.secs, ..Street::default() };
+    let sub = Street { size: (640, 360), key_frames_every: 250, ..whole };
+    for (name, street, noise_sigma) in
+        [("quiet-1080p-h264.mp4", whole, NOISE), ("idle-360p-h264.mp4", sub, FAINT_NOISE)]
+    {
+        let clip = arguments.folder.join(name);
+        if !clip.exists() {
+            let half = arguments.folder.join(format!("part-{name}"));
+            samples::quiet_clip(&original, street, noise_sigma, &half)?;
+            std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
+        }
+        say(&clip.display().to_string());
     }
-    say(&clip.display().to_string());
     Ok(ExitCode::SUCCESS)
 }

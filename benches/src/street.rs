@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use samples::{RtspServer, ServedCamera};
+use samples::Crowd;
 use tempfile::TempDir;
 
 use crate::journey::{Arguments, Cadence};
@@ -18,7 +18,7 @@ const RULES: [&str; 3] = ["street_vendor", "litter", "overflowing_bin"];
 /// A node's folder, and its cameras where they are served.
 pub(crate) struct Street {
     folder: TempDir,
-    server: Option<RtspServer>,
+    server: Option<Crowd>,
 }
 
 impl Street {
@@ -28,11 +28,11 @@ impl Street {
         let cameras = folder.path().join("cameras");
         std::fs::create_dir(&cameras)?;
         let clips = clips(arguments)?;
-        let server = arguments.rtsp.then(|| serve(arguments.cameras, &clips)).transpose()?;
+        let server = arguments.rtsp.then(|| Crowd::start(&clips, arguments.cameras)).transpose()?;
         for number in 0..arguments.cameras {
             let id = camera_id(number);
             let url = match &server {
-                Some(server) => server.url(&id),
+                Some(server) => server.url(number),
                 None => clips[number % clips.len()].display().to_string(),
             };
             let file = cameras.join(format!("{id}.toml"));
@@ -81,12 +81,6 @@ pub(crate) fn clips(arguments: &Arguments) -> Result<Vec<PathBuf>> {
         })
     };
     arguments.clips.iter().map(whole).collect()
-}
-
-fn serve(cameras: usize, clips: &[PathBuf]) -> Result<RtspServer> {
-    let served =
-        (0..cameras).map(|number| ServedCamera::new(camera_id(number), &clips[number % clips.len()]));
-    Ok(RtspServer::start(0, served.collect())?)
 }
 
 fn camera_id(number: usize) -> String {

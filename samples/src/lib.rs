@@ -5,6 +5,7 @@
 
 mod auth;
 mod clip;
+mod crowd;
 mod make;
 mod server;
 mod street;
@@ -12,6 +13,7 @@ mod street;
 use std::path::{Path, PathBuf};
 
 pub use clip::{KeyFrames, ServedCodec, key_frames};
+pub use crowd::Crowd;
 pub use make::{Codec, Encoding, Picture, pattern_clip, still_clip, transcode};
 pub use server::{RtspServer, Scheme, ServedAuth, ServedCamera};
 pub use street::{Street, quiet_clip, street_clip};

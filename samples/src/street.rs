@@ -72,11 +72,12 @@ pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), Sample
     run(&pipeline).map_err(|reason| SamplesError::Clip { path: clip.to_owned(), reason })
 }
 
-/// Encodes a street on which nothing moves: the clip's first picture with the noise of a sensor.
+/// Encodes a street on which nothing moves: the clip's first picture with the noise of a sensor, whose standard deviation
+/// is `noise_sigma` grey levels.
 ///
 /// # Errors
 /// As [`street_clip`].
-pub fn quiet_clip(clip: &Path, street: Street, out: &Path) -> Result<(), SamplesError> {
+pub fn quiet_clip(clip: &Path, street: Street, noise_sigma: f32, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
     let (width, height) = street.size;
     let sink = gst_app::AppSink::builder().caps(&raw("RGB", street.size, None)).sync(false).build();
@@ -99,7 +100,7 @@ pub fn quiet_clip(clip: &Path, street: Street, out: &Path) -> Result<(), Samples
         fps: street.fps,
         key_frames_every: street.key_frames_every,
         codec: street.codec,
-        ..Encoding::default()
+        noise_sigma,
     };
     still_clip(Picture { rgb: &rgb, width, height }, encoding, out)
 }

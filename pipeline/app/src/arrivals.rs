@@ -1,11 +1,15 @@
 //! Frames on their way from the cameras to the detector: one place a camera, newest frame wins.
 //!
-//! In: frames from GStreamer's threads. Out: batches of frames of different cameras, in the order in which
-//! the cameras became ready, so that none is starved. Never: more than one frame a camera; a blocked
-//! camera thread.
+//! In: frames from ingest's threads. Out: batches of frames of different cameras, in the order in which
+//! the cameras became ready, so that none is starved. Never: more than one frame a camera; a camera that is held up by
+//! another one. The decoders that cameras share are held up here: what they decoded ahead of the detector would be
+//! overtaken, and its cost lost.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Frames that shared decoders may be ahead of the detector.
+const AHEAD_MAX: usize = 8;
 
 /// Which camera, counted from 0.
 pub(crate) type CameraIndex = usize;
@@ -15,6 +19,7 @@ pub(crate) type CameraIndex = usize;
 pub(crate) struct Arrivals<F> {
     inner: Mutex<Inner<F>>,
     ready: Condvar,
+    taken: Condvar,
 }
 
 struct Inner<F> {
@@ -29,12 +34,26 @@ impl<F> Arrivals<F> {
     pub(crate) fn new() -> Self {
         let inner =
             Inner { places: Vec::new(), order: VecDeque::new(), overwritten: Vec::new(), closed: false };
-        Self { inner: Mutex::new(inner), ready: Condvar::new() }
+        Self { inner: Mutex::new(inner), ready: Condvar::new(), taken: Condvar::new() }
+    }
+
+    /// Leaves a camera's frame once the detector has come near: what a shared decoder calls, which has nothing better
+    /// to do meanwhile.
+    pub(crate) fn put_in_turn(&self, camera: CameraIndex, frame: F) {
+        let is_ahead = |inner: &mut Inner<F>| {
+            let has_place = inner.places.get(camera).is_some_and(Option::is_some);
+            inner.order.len() >= AHEAD_MAX && !has_place && !inner.closed
+        };
+        let inner = self.taken.wait_while(self.lock(), is_ahead).unwrap_or_else(PoisonError::into_inner);
+        self.leave(inner, camera, frame);
     }
 
     /// Leaves a camera's frame; never waits for the detector.
     pub(crate) fn put(&self, camera: CameraIndex, frame: F) {
-        let mut inner = self.lock();
+        self.leave(self.lock(), camera, frame);
+    }
+
+    fn leave(&self, mut inner: MutexGuard<'_, Inner<F>>, camera: CameraIndex, frame: F) {
         if inner.places.len() <= camera {
             inner.places.resize_with(camera + 1, || None);
             inner.overwritten.resize(camera + 1, 0);
@@ -59,6 +78,7 @@ impl<F> Arrivals<F> {
         }
         let count = most.clamp(1, inner.order.len());
         let cameras: Vec<CameraIndex> = inner.order.drain(..count).collect();
+        self.taken.notify_all();
         Some(cameras.into_iter().filter_map(|camera| Some((camera, inner.places[camera].take()?))).collect())
     }
 
@@ -66,6 +86,7 @@ impl<F> Arrivals<F> {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.ready.notify_all();
+        self.taken.notify_all();
     }
 
     /// Frames of a camera that a newer one took the place of.
@@ -104,6 +125,29 @@ mod tests {
         arrivals.put(2, 2);
         assert_eq!(arrivals.take(1), Some(vec![(0, 4)]));
         assert_eq!(arrivals.take(1), Some(vec![(2, 2)]));
+    }
+
+    #[test]
+    fn a_decoder_waits_for_the_detector_and_a_camera_that_has_a_place_does_not() {
+        let arrivals = std::sync::Arc::new(Arrivals::new());
+        (0..AHEAD_MAX).for_each(|camera| arrivals.put_in_turn(camera, "early"));
+        arrivals.put_in_turn(0, "newer");
+        let (tell, told) = std::sync::mpsc::channel();
+        let decoder = std::thread::spawn({
+            let arrivals = std::sync::Arc::clone(&arrivals);
+            move || {
+                for frame in ["late", "last"] {
+                    arrivals.put_in_turn(AHEAD_MAX + usize::from(frame == "last"), frame);
+                    let _ = tell.send(frame);
+                }
+            }
+        });
+        assert!(told.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
+        assert_eq!(arrivals.take(1), Some(vec![(0, "newer")]));
+        assert_eq!(told.recv(), Ok("late"));
+        arrivals.close();
+        assert_eq!(told.recv(), Ok("last"));
+        decoder.join().expect("it ends");
     }
 
     #[test]

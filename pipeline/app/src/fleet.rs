@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
-use calib::camera::Camera;
 use calib::time::Timestamp;
 use ingest::{CameraState, Counters, Frame, KeyUnit, SourceConfig};
 use logic::look::CameraId;
@@ -18,19 +17,18 @@ use logic::scene::ViewFault;
 
 use crate::arrivals::{Arrivals, CameraIndex};
 use crate::node::CameraEntry;
-use crate::sight::{LeftOut, Remembered};
+use crate::sight::{LeftOut, Remembered, floor_ms};
 use crate::source;
 use crate::waits::Waits;
-
-/// Looks that a quiet street gets within the shortest dwell at least.
-const LOOKS_A_DWELL: i64 = 4;
 
 /// One camera's counters.
 pub(crate) struct Lane {
     /// Its id.
     pub id: CameraId,
-    /// Frames that went through the detector.
+    /// Frames that were looked at.
     pub looks: AtomicU64,
+    /// Of these, those on which what the model saw before still stood.
+    pub standing: AtomicU64,
     /// Frames that the model had no answer for.
     pub unseen: AtomicU64,
     /// Confirmed findings.
@@ -50,6 +48,7 @@ impl Lane {
         Self {
             id,
             looks: AtomicU64::new(0),
+            standing: AtomicU64::new(0),
             unseen: AtomicU64::new(0),
             findings: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -66,8 +65,8 @@ impl Lane {
     }
 
     /// Begins anew to learn when its street is quiet, with what its file says now.
-    fn watch_quiet(&self, entry: &CameraEntry) {
-        *lock(&self.quiet) = Quiet::new(quiet_ms_max(&entry.camera));
+    fn watch_quiet(&self, camera: CameraIndex, entry: &CameraEntry) {
+        *lock(&self.quiet) = Quiet::new(apart(floor_ms(&entry.camera), camera));
     }
 
     /// Whether a key frame may pass undecoded.
@@ -95,11 +94,13 @@ impl Lane {
     }
 }
 
-/// Longest that a camera's street may be left alone, milliseconds: what stands for a rule's dwell must be seen in
-/// several looks of it.
-fn quiet_ms_max(camera: &Camera) -> i64 {
-    let own = (camera.stream.quiet_secs_max * 1e3) as i64;
-    camera.rules.iter().map(|rule| rule.dwell_ms / LOOKS_A_DWELL).fold(own, i64::min)
+/// A floor of up to a quarter less, another one for each camera: streets that fell quiet together at dusk would else all
+/// be looked at in the same second, again and again.
+fn apart(floor_ms: i64, camera: CameraIndex) -> i64 {
+    /// From camera to camera, hundredths, so that neighbours lie far apart.
+    const STEP: usize = 38;
+    let hundredths = (camera.wrapping_mul(STEP) % 100) as i64;
+    floor_ms - floor_ms / 4 * hundredths / 100
 }
 
 /// Where a camera stands.
@@ -108,8 +109,10 @@ pub(crate) struct CameraReport {
     pub id: CameraId,
     /// Where its stream stands.
     pub state: CameraState,
-    /// Frames that went through the detector.
+    /// Frames that were looked at.
     pub looks: u64,
+    /// Of these, those on which what the model saw before still stood.
+    pub standing: u64,
     /// Frames that the model had no answer for.
     pub unseen: u64,
     /// Confirmed findings.
@@ -220,7 +223,7 @@ impl Fleet {
     ) -> Result<()> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
-        self.lane(camera).watch_quiet(&entry);
+        self.lane(camera).watch_quiet(camera, &entry);
         self.tell(camera, News::Joined(Arc::clone(&entry), Box::new(remembered)));
         let stream = self.start(camera, config, entry)?;
         lock(&self.streams)[camera] = Some(stream);
@@ -242,7 +245,7 @@ impl Fleet {
         {
             stream.entry = Arc::clone(&entry);
             drop(streams);
-            self.lane(camera).watch_quiet(&entry);
+            self.lane(camera).watch_quiet(camera, &entry);
             self.tell(camera, News::Changed(entry));
             return Ok(false);
         }
@@ -252,7 +255,7 @@ impl Fleet {
             camera.stop();
             (config, entry)
         });
-        self.lane(camera).watch_quiet(&entry);
+        self.lane(camera).watch_quiet(camera, &entry);
         // After the stop: what the old stream sent is judged by the old file.
         self.tell(camera, News::Changed(Arc::clone(&entry)));
         let stream = self.start(camera, config, entry).or_else(|error| {
@@ -286,6 +289,7 @@ impl Fleet {
                 state: stream.camera.state(),
                 stream: stream.camera.counters(),
                 looks: lane.looks.load(Ordering::Relaxed),
+                standing: lane.standing.load(Ordering::Relaxed),
                 unseen: lane.unseen.load(Ordering::Relaxed),
                 findings: lane.findings.load(Ordering::Relaxed),
                 refused: lane.refused.load(Ordering::Relaxed),
@@ -300,11 +304,8 @@ impl Fleet {
     /// Stops every stream, at once, and lets the taker of frames end.
     pub(crate) fn stop(&self) {
         let streams: Vec<Stream> = lock(&self.streams).iter_mut().filter_map(Option::take).collect();
-        std::thread::scope(|scope| {
-            for stream in streams {
-                scope.spawn(move || stream.camera.stop());
-            }
-        });
+        streams.iter().for_each(|stream| stream.camera.signal());
+        streams.into_iter().for_each(|stream| stream.camera.stop());
         self.arrivals.close();
     }
 
@@ -337,7 +338,14 @@ impl Fleet {
     ) -> Result<Stream> {
         let to = Arc::clone(self);
         let id = config.camera.clone();
-        let put = move |frame| to.arrivals.put(camera, frame);
+        let is_shared = config.cadence == ingest::Cadence::Keyframes;
+        let put = move |frame| {
+            if is_shared {
+                to.arrivals.put_in_turn(camera, frame);
+            } else {
+                to.arrivals.put(camera, frame);
+            }
+        };
         // Each change of a stream's state is logged where it arises.
         let started = if is_gated(&entry) {
             let lane = self.lane(camera);
@@ -357,4 +365,18 @@ fn is_gated(entry: &CameraEntry) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that can panic runs under these locks; what they hold is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_lie_apart_and_none_is_later_than_asked_for() {
+        let floors: Vec<i64> = (0..50).map(|camera| apart(60_000, camera)).collect();
+        assert!(floors.iter().all(|floor| (45_000..=60_000).contains(floor)), "{floors:?}");
+        let together = |at: i64| floors.iter().filter(|floor| (at..at + 1_000).contains(*floor)).count();
+        assert!((45..61).all(|second| together(second * 1_000) <= 5), "{floors:?}");
+        assert_eq!(apart(0, 7), 0, "no floor is none");
+    }
 }

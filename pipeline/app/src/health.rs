@@ -111,8 +111,13 @@ fn live(cameras: &[CameraReport]) -> usize {
 /// Counters of a camera: name, what it counts, where it is.
 type Counter = (&'static str, &'static str, fn(&CameraReport) -> u64);
 
-const COUNTERS: [Counter; 6] = [
-    ("shirong_looks_total", "Frames that went through the detector.", |camera| camera.looks),
+const COUNTERS: [Counter; 7] = [
+    ("shirong_looks_total", "Frames that were looked at.", |camera| camera.looks),
+    (
+        "shirong_looks_standing_total",
+        "Of these, those that showed what the model had seen before, and which it was spared.",
+        |camera| camera.standing,
+    ),
     ("shirong_looks_failed_total", "Frames that the model had no answer for.", |camera| camera.unseen),
     ("shirong_findings_total", "Findings that were confirmed.", |camera| camera.findings),
     ("shirong_findings_capped_total", "Findings over the daily cap of their rule, not told.", |camera| {
@@ -259,6 +264,7 @@ mod tests {
             id: logic::look::CameraId::new("a"),
             state: CameraState::Live,
             looks: 9,
+            standing: 0,
             unseen: 1,
             findings: 2,
             refused: 3,

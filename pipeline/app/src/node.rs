@@ -46,6 +46,8 @@ pub(crate) struct Node {
     pub manifest: PathBuf,
     /// The manifest of the model that judges what the first one saw, if any.
     pub second: Option<PathBuf>,
+    /// Threads that decode the key frames of all cameras; 0: one a processor.
+    pub decoders: usize,
     /// Detector threads.
     pub model_threads: usize,
     /// Frames a batch.
@@ -156,7 +158,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let mut faults = Faults::default();
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
-    let Tables { name, data, cameras, model, papers, defaults, desk, health } = tables;
+    let Tables { name, data, cameras, decoders, model, papers, defaults, desk, health } = tables;
     let ModelTable { manifest, detector, second, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
@@ -193,6 +195,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             data: folder.join(data.as_deref().unwrap_or("data")),
             manifest,
             second,
+            decoders: decoders as usize,
             model_threads: threads as usize,
             model_batch_max: batch as usize,
             desk,
@@ -226,6 +229,7 @@ struct Tables<'t> {
     name: Option<String>,
     data: Option<String>,
     cameras: Option<String>,
+    decoders: u32,
     model: ModelTable,
     papers: Papers,
     defaults: Defaults<'t>,
@@ -254,10 +258,12 @@ fn read_tables<'t>(
         let name = section.text(source, "name");
         let data = section.text(source, "data");
         let cameras = section.text(source, "cameras");
+        let decoders = section.whole(source, "decoders", (0, 256));
         section.finish(source);
-        (name, data, cameras)
+        (name, data, cameras, decoders)
     });
-    let (name, data, cameras) = name.unwrap_or_default();
+    let (name, data, cameras, decoders) = name.unwrap_or_default();
+    let decoders = decoders.unwrap_or_default();
     let model = read_model(source, root, folder, asked);
     let papers = Papers::read(source, root, &|path| found(folder, path, asked), faults);
     // Camera files lie in another folder: what they inherit starts from this one's.
@@ -265,7 +271,7 @@ fn read_tables<'t>(
     let defaults = Defaults::read(source, root, &base.display().to_string());
     let desk = read_desk(source, root, folder);
     let health = read_health(source, root);
-    Tables { name, data, cameras, model, papers, defaults, desk, health }
+    Tables { name, data, cameras, decoders, model, papers, defaults, desk, health }
 }
 
 /// Not a node: every table of its file once, so that the reader asks for every key.

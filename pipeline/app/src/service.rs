@@ -1,8 +1,10 @@
 //! The service: every thread and every channel on one screen.
 //!
 //! ```text
-//! camera threads (GStreamer, one supervisor a camera)
-//!    │  frames          Arrivals: one place a camera, newest wins (overwrite, counted)
+//! receive threads       ingest: sockets of hundreds of cameras each; what GStreamer receives has threads of its own
+//!    │  key frames      ingest's Pool: one place a camera, newest wins (overwrite, counted)
+//! decode threads        ingest: decoders that all cameras share
+//!    │  frames          Arrivals: one place a camera, newest wins (overwrite, counted); decoders wait for the detector
 //!    ▼
 //! detect thread         Eyes on a model session; one Lookout (scene, watch) a camera; pure logic
 //!    │                   between two batches: another detector, where the model thread left one
@@ -34,7 +36,7 @@ use ingest::Frame;
 use logic::case::ModelRef;
 use logic::finding::Event;
 use logic::look::{CameraId, Detection};
-use logic::scene::ViewFault;
+use logic::scene::{Thumb, ViewFault};
 use models::{Classifier, Runtime};
 use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
 use tokio::sync::Notify;
@@ -46,7 +48,7 @@ use crate::holding::Holding;
 use crate::node::{CameraEntry, Node};
 use crate::platform;
 use crate::reload::{Applied, Reload};
-use crate::sight::{Looked, Lookout};
+use crate::sight::{Glance, Looked, Lookout};
 use crate::swap::{ModelReport, Swap, Watcher};
 
 /// Tasks between detection and evidence, each holding one decoded frame.
@@ -114,6 +116,7 @@ impl Service {
     /// A model, a store, a secret or a port that cannot be had; the caller ends the process then.
     pub(crate) fn start(node: Node, onnxruntime: Option<&Path>) -> Result<Self> {
         ingest::init()?;
+        ingest::set_decoders(node.decoders);
         let runtime = Runtime::load(onnxruntime)?;
         let open = |second: &PathBuf| Classifier::open(&runtime, second, node.model_threads);
         let second = node.second.as_ref().map(open).transpose()?;
@@ -326,6 +329,15 @@ impl Seat {
     }
 }
 
+/// What the model sees in a picture.
+enum Seen {
+    Now(Vec<Detection>),
+    /// What it saw before still stands.
+    Before(Vec<Detection>),
+    /// It has no answer.
+    Nothing,
+}
+
 /// How much sooner than the rest a camera writes its first scene.
 fn scene_ahead_ms(camera: CameraIndex) -> i64 {
     (camera as i64).wrapping_mul(SCENE_APART_MS).rem_euclid(SCENE_MS_MIN)
@@ -360,9 +372,9 @@ impl Detect {
             if frames.len() < batch.len() {
                 tracing::debug!(frames = batch.len() - frames.len(), "frames without a 4:2:0 picture");
             }
-            let found = self.eyes.see(&views);
-            for ((frame, (camera, view)), detections) in frames.into_iter().zip(&views).zip(found) {
-                if self.look(*camera, (frame, view), detections).is_err() {
+            let seen = self.see(&frames, &views);
+            for ((frame, (camera, view)), (thumb, seen)) in frames.into_iter().zip(&views).zip(seen) {
+                if self.look(*camera, (frame, view), &thumb, seen).is_err() {
                     return;
                 }
             }
@@ -373,6 +385,28 @@ impl Detect {
                 return;
             }
         }
+    }
+
+    /// What each picture shows, small, and what the model sees in it.
+    fn see(&mut self, frames: &[&Frame], views: &[(CameraIndex, YuvView<'_>)]) -> Vec<(Arc<Thumb>, Seen)> {
+        let model = self.eyes.model();
+        let glance = |(frame, (camera, view)): (&&Frame, &(CameraIndex, YuvView<'_>))| {
+            match self.seats.get(*camera).and_then(Option::as_ref) {
+                Some(seat) => seat.lookout.glance(frame.at, view, model),
+                None => Glance { thumb: Arc::new(Thumb::from_view(view)), standing: None },
+            }
+        };
+        let glances: Vec<Glance> = frames.iter().zip(views).map(glance).collect();
+        let both = views.iter().zip(&glances);
+        let asked: Vec<(CameraIndex, YuvView<'_>)> =
+            both.filter(|(_, glance)| glance.standing.is_none()).map(|(view, _)| *view).collect();
+        let found = if asked.is_empty() { Vec::new() } else { self.eyes.see(&asked) };
+        let mut found = found.into_iter();
+        let seen = |Glance { thumb, standing }| match standing {
+            Some(detections) => (thumb, Seen::Before(detections)),
+            None => (thumb, found.next().flatten().map_or(Seen::Nothing, Seen::Now)),
+        };
+        glances.into_iter().map(seen).collect()
     }
 
     /// Takes up what has changed since the last batch. `Err` when the evidence thread is gone.
@@ -418,19 +452,30 @@ impl Detect {
         &mut self,
         camera: CameraIndex,
         (frame, view): (&Frame, &YuvView<'_>),
-        detections: Option<Vec<Detection>>,
+        thumb: &Arc<Thumb>,
+        seen: Seen,
     ) -> Result<(), ()> {
         let Some(seat) = self.seats[camera].as_mut() else {
             return Ok(());
         };
-        let Some(detections) = detections else {
-            seat.lane.unseen.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
+        let (detections, is_standing) = match seen {
+            Seen::Now(detections) => {
+                seat.lookout.saw(frame.at, thumb, self.eyes.model(), &detections);
+                (detections, false)
+            }
+            Seen::Before(detections) => {
+                seat.lane.standing.fetch_add(1, Ordering::Relaxed);
+                (detections, true)
+            }
+            Seen::Nothing => {
+                seat.lane.unseen.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
         let Looked { look, events, turned, left_out, is_changed } =
-            seat.lookout.look(frame.at, view, detections, self.eyes.sure());
+            seat.lookout.look_on(frame.at, view, Arc::clone(thumb), detections, self.eyes.sure());
         if let Some(fault) = turned {
             seat.turn(fault);
         }
@@ -453,12 +498,18 @@ impl Detect {
         if scene_due {
             seat.scene_kept_at = Some(look.at);
         }
+        // A picture that leaves is masked by what is on it now; without an answer of the model it does not leave.
+        let is_pictured = |event: &Event| !matches!(event, Event::Gone(_) | Event::Dropped(_));
+        let detections = if is_standing && events.iter().any(is_pictured) {
+            self.eyes.see(&[(camera, *view)]).pop().flatten().map(Arc::new)
+        } else {
+            Some(Arc::new(look.detections))
+        };
         let seat = self.seats[camera].as_ref();
-        let detections = Arc::new(look.detections);
         for event in events {
             tracing::debug!(camera = seat.map(|seat| seat.lane.id.as_str()), ?event);
-            let pictured = !matches!(event, Event::Gone(_) | Event::Dropped(_));
-            let shot = pictured.then(|| (frame.clone(), Arc::clone(&detections)));
+            let masked = detections.as_ref().filter(|_| is_pictured(&event));
+            let shot = masked.map(|detections| (frame.clone(), Arc::clone(detections)));
             self.send(camera, shot, What::Event(event))?;
         }
         if decided || due {

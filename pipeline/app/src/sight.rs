@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
+use calib::camera::Camera;
 use calib::picture::YuvView;
 use calib::space::ImageBox;
 use calib::time::Timestamp;
+use logic::case::ModelRef;
 use logic::finding::{Event, Sight};
 use logic::look::{Detection, Look};
 use logic::quiet;
 use logic::scene::{Proposal, ProposalKind, Scene, SceneState, SceneWatch, Thumb, ViewFault};
+use logic::still::Still;
 use logic::watch::{Watch, WatchState};
 
 use crate::eyes::Sure;
@@ -37,7 +40,11 @@ pub(crate) struct Lookout {
     /// The view of the latest look.
     preset: Option<usize>,
     /// What the latest look showed.
-    before: Option<Thumb>,
+    before: Option<Arc<Thumb>>,
+    /// Whether what the model saw last still stands.
+    still: Still,
+    /// What that was, and the model.
+    seen: Option<(Arc<ModelRef>, Vec<Detection>)>,
     /// Boxes of the spots, kept between looks for its allocation.
     held: Vec<ImageBox>,
 }
@@ -54,6 +61,14 @@ pub(crate) struct Looked {
     pub left_out: LeftOut,
     /// Whether it shows something else than the look before; `None` where there was none.
     pub is_changed: Option<bool>,
+}
+
+/// What a first glance at a picture came to.
+pub(crate) struct Glance {
+    /// What it shows, small.
+    pub thumb: Arc<Thumb>,
+    /// What the model saw last, where that still stands.
+    pub standing: Option<Vec<Detection>>,
 }
 
 /// What one look left out. The watch's own counts begin anew with each edit of its camera's file.
@@ -74,7 +89,8 @@ impl Lookout {
         let mut scene = SceneWatch::resume(Arc::clone(camera), scene.unwrap_or_default());
         let is_home_new = reference::give(&mut scene, entry);
         let watch = Watch::resume(Arc::clone(camera), watch);
-        Self { scene, watch, is_home_new, fault: None, preset: None, before: None, held: Vec::new() }
+        let still = Still::new(floor_ms(camera));
+        Self { scene, watch, is_home_new, fault: None, preset: None, before: None, still, seen: None, held: Vec::new() }
     }
 
     /// Whether a change of its file says that its view is as it should be: whoever edits the file of a camera
@@ -93,17 +109,51 @@ impl Lookout {
         is_accepted
     }
 
+    /// A first glance at a picture, before the model's: whether what `model` saw last still stands. Whoever takes the
+    /// answer takes the look with [`Lookout::look_on`].
+    pub(crate) fn glance(&self, at: Timestamp, picture: &YuvView<'_>, model: &Arc<ModelRef>) -> Glance {
+        let thumb = Arc::new(Thumb::from_view(picture));
+        let seen = self.seen.as_ref().filter(|(by, _)| Arc::ptr_eq(by, model));
+        let standing =
+            seen.filter(|_| self.still.stands(at, &thumb, self.needs_looks())).map(|(_, seen)| seen.clone());
+        Glance { thumb, standing }
+    }
+
+    /// Remembers what the model saw in a picture.
+    pub(crate) fn saw(&mut self, at: Timestamp, thumb: &Arc<Thumb>, model: &Arc<ModelRef>, seen: &[Detection]) {
+        self.still.saw(at, Arc::clone(thumb));
+        match &mut self.seen {
+            Some((by, before)) => {
+                by.clone_from(model);
+                before.clear();
+                before.extend_from_slice(seen);
+            }
+            None => self.seen = Some((Arc::clone(model), seen.to_vec())),
+        }
+    }
+
     /// Takes one look. Faint boxes count only where the background says that something new stands.
     pub(crate) fn look(
         &mut self,
         at: Timestamp,
         picture: &YuvView<'_>,
+        detections: Vec<Detection>,
+        sure: &Sure,
+    ) -> Looked {
+        self.look_on(at, picture, Arc::new(Thumb::from_view(picture)), detections, sure)
+    }
+
+    /// The same of a picture that was glanced at.
+    pub(crate) fn look_on(
+        &mut self,
+        at: Timestamp,
+        picture: &YuvView<'_>,
+        thumb: Arc<Thumb>,
         mut detections: Vec<Detection>,
         sure: &Sure,
     ) -> Looked {
         self.held.clear();
         self.held.extend(self.watch.held(self.preset));
-        let thumb = Thumb::from_view(picture);
         let scene = self.scene.look(at, &thumb, &detections, &self.held);
         detections.retain(|seen| sure.is_met(seen) || shows_news(&scene, &seen.bounds));
         let turned = (scene.fault != self.fault).then_some(scene.fault);
@@ -144,6 +194,16 @@ impl Lookout {
     pub(crate) fn remembered(&self) -> Remembered {
         Remembered { watch: self.watch().clone(), scene: Some(self.scene().clone()) }
     }
+}
+
+/// Looks that a quiet street gets within the shortest dwell at least.
+const LOOKS_A_DWELL: i64 = 4;
+
+/// Longest that a camera's street may be left alone, by the decoder or by the model, milliseconds: what stands for a
+/// rule's dwell must be seen in several looks of it.
+pub(crate) fn floor_ms(camera: &Camera) -> i64 {
+    let own = (camera.stream.quiet_secs_max * 1e3) as i64;
+    camera.rules.iter().map(|rule| rule.dwell_ms / LOOKS_A_DWELL).fold(own, i64::min)
 }
 
 /// Whether a box shows something new that stands there.

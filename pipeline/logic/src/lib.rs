@@ -19,4 +19,5 @@ pub mod scene;
 mod spot;
 mod table;
 mod thing;
+pub mod still;
 pub mod watch;

@@ -269,3 +269,27 @@ fn a_camera_that_is_not_understood_is_received_all_the_same() {
     assert_eq!(watched.take(2).len(), 2);
     watched.camera.stop();
 }
+
+/// The crowd that benches measure with: each camera of it gives its key frames, at a time of its own.
+#[test]
+fn a_crowd_is_received_whole() {
+    let clips = Clips::new();
+    for codec in [Codec::H264, Codec::H265] {
+        let crowd = samples::Crowd::start(&[clips.moving(codec)], 12).unwrap();
+        let watched: Vec<_> = (0..12)
+            .map(|number| watch(config(rtsp(crowd.url(number), Transport::Tcp), Cadence::Keyframes)))
+            .collect();
+        for watched in &watched {
+            let taken = watched.take(5);
+            // The first one comes out of turn.
+            let gaps = taken[1..].windows(2).map(|pair| (pair[1].0.pts - pair[0].0.pts).as_secs_f64());
+            for gap in gaps {
+                assert!((gap - key_gap_secs()).abs() < 0.01, "{gap} s");
+            }
+            let counters = watched.camera.counters();
+            assert_eq!((counters.damaged_dropped, counters.decode_errors), (0, 0), "{counters:?}");
+        }
+        let refused = watch(config(rtsp(crowd.url(12), Transport::Tcp), Cadence::Keyframes));
+        refused.until(|state| *state == CameraState::Refused(ingest::Refusal::NotFound));
+    }
+}
