@@ -1,8 +1,8 @@
 //! The clips that the published figures were measured on.
 //!
 //! In: Debian's opencv-doc. Out: `vtest` as a 1080p camera of 25 frames a second sends it, in H.264 and H.265, with a
-//! key frame every 50 pictures (`-10s`: 250) and 4 Mbit/s; a street on which nothing moves (`quiet`), and one that is sent
-//! with a key frame every ten seconds and next to no bits (`idle`). Never: a clip in the checkout; they are large and made in a minute.
+//! key frame every 50 pictures (`-10s`: 250) and 4 Mbit/s; a street on which nothing moves (`quiet`), and its
+//! sub-stream with a key frame every ten seconds (`idle`). Never: a clip in the checkout; they are large and made in a minute.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,13 +48,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         say(&clip.display().to_string());
     }
-    for (name, key_frames_every, noise_sigma) in
-        [("quiet-1080p-h264.mp4", 50, NOISE), ("idle-1080p-h264.mp4", 250, FAINT_NOISE)]
+    let whole = Street { secs: arguments.secs, ..Street::default() };
+    let sub = Street { size: (640, 360), key_frames_every: 250, ..whole };
+    for (name, street, noise_sigma) in
+        [("quiet-1080p-h264.mp4", whole, NOISE), ("idle-360p-h264.mp4", sub, FAINT_NOISE)]
     {
         let clip = arguments.folder.join(name);
         if !clip.exists() {
             let half = arguments.folder.join(format!("part-{name}"));
-            let street = Street { secs: arguments.secs, key_frames_every, ..Street::default() };
             samples::quiet_clip(&original, street, noise_sigma, &half)?;
             std::fs::rename(&half, &clip).with_context(|| clip.display().to_string())?;
         }

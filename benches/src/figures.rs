@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::journey::{Arguments, Cadence};
 
 /// Milliseconds that a share of the waits stay within.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Percentiles {
     /// Half of them.
     pub p50: f64,
@@ -43,6 +43,9 @@ pub struct Figures {
     pub threads: u64,
     /// What was not looked at, by reason.
     pub drops: BTreeMap<String, u64>,
+    /// Looks of the camera that had the fewest, and of the one that had the most.
+    #[serde(default)]
+    pub looks_of_a_camera: [u64; 2],
     /// Findings that were confirmed.
     pub findings: u64,
     /// CPU seconds a look of each round, in order.

@@ -135,11 +135,7 @@ struct Rounds {
 }
 
 pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<ExitCode> {
-    let manifest = match &arguments.model {
-        Some(model) => model.clone(),
-        None => crate::checkout()?.join("models/city-nano/manifest.toml"),
-    };
-    let manifest = manifest.canonicalize().with_context(|| format!("model {}", manifest.display()))?;
+    let manifest = manifest(arguments.model.as_ref())?;
     let name = models::Manifest::load(&manifest)?.name().to_owned();
     crate::street::clips(arguments)?;
     // Before anything runs for minutes.
@@ -178,7 +174,16 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-fn progress(arguments: &Arguments, number: usize) -> ProgressBar {
+/// The model's manifest; the default detector's where none is named.
+pub(crate) fn manifest(named: Option<&PathBuf>) -> Result<PathBuf> {
+    let manifest = match named {
+        Some(model) => model.clone(),
+        None => crate::checkout()?.join("models/city-nano/manifest.toml"),
+    };
+    manifest.canonicalize().with_context(|| format!("model {}", manifest.display()))
+}
+
+pub(crate) fn progress(arguments: &Arguments, number: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         eprintln!(
             "round {number} of {}: {} cameras, {:.0} s",

@@ -24,6 +24,7 @@ mod rival;
 mod scrape;
 mod street;
 mod subject;
+mod sweep;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +37,8 @@ use anyhow::{Context, Result};
 pub enum Command {
     /// Whole journeys: looks, cost and latency of the service with so many cameras.
     Journey(journey::Arguments),
+    /// Cost, waits and fairness against the number of cameras.
+    Sweep(sweep::Arguments),
     /// Two result files of `journey` beside each other.
     Compare(compare::Arguments),
     /// The clips that the published figures were measured on, made of Debian's opencv-doc.
@@ -52,6 +55,7 @@ pub enum Command {
 pub fn run(command: &Command, onnxruntime: Option<&Path>) -> Result<ExitCode> {
     match command {
         Command::Journey(arguments) => journey::run(arguments, onnxruntime),
+        Command::Sweep(arguments) => sweep::run(arguments, onnxruntime),
         Command::Compare(arguments) => compare::run(arguments),
         Command::Clips(arguments) => clips::run(arguments),
         Command::Bare(arguments) => bare::run(arguments, onnxruntime),

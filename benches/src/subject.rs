@@ -114,9 +114,19 @@ fn figures(
         rss_mib_per_camera: after.1.rss_mib / cameras as f64,
         threads: after.1.threads,
         drops,
+        looks_of_a_camera: looks_of_a_camera(&before.0, &after.0),
         findings: after.0.sum("shirong_findings_total"),
         rounds: Vec::new(),
     })
+}
+
+/// The fewest and the most that one camera had.
+fn looks_of_a_camera(before: &Metrics, after: &Metrics) -> [u64; 2] {
+    let earlier = before.by("shirong_looks_total", "camera");
+    let each = after.by("shirong_looks_total", "camera").into_iter();
+    let each =
+        each.map(|(camera, looks)| looks - earlier.get(&camera).copied().unwrap_or_default().min(looks));
+    each.fold([u64::MAX, 0], |[least, most], looks| [least.min(looks), most.max(looks)])
 }
 
 fn start(street: &Street, onnxruntime: Option<&Path>) -> Result<Running> {

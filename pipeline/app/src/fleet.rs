@@ -65,8 +65,8 @@ impl Lane {
     }
 
     /// Begins anew to learn when its street is quiet, with what its file says now.
-    fn watch_quiet(&self, entry: &CameraEntry) {
-        *lock(&self.quiet) = Quiet::new(floor_ms(&entry.camera));
+    fn watch_quiet(&self, camera: CameraIndex, entry: &CameraEntry) {
+        *lock(&self.quiet) = Quiet::new(apart(floor_ms(&entry.camera), camera));
     }
 
     /// Whether a key frame may pass undecoded.
@@ -92,6 +92,15 @@ impl Lane {
         let number = self.fault.load(Ordering::Relaxed).checked_sub(1)?;
         ViewFault::NAMES.get(number).map(|(name, _)| *name)
     }
+}
+
+/// A floor of up to a quarter less, another one for each camera: streets that fell quiet together at dusk would else all
+/// be looked at in the same second, again and again.
+fn apart(floor_ms: i64, camera: CameraIndex) -> i64 {
+    /// From camera to camera, hundredths, so that neighbours lie far apart.
+    const STEP: usize = 38;
+    let hundredths = (camera.wrapping_mul(STEP) % 100) as i64;
+    floor_ms - floor_ms / 4 * hundredths / 100
 }
 
 /// Where a camera stands.
@@ -214,7 +223,7 @@ impl Fleet {
     ) -> Result<()> {
         let config = source::config(id, &entry)?;
         let camera = self.place_of(id);
-        self.lane(camera).watch_quiet(&entry);
+        self.lane(camera).watch_quiet(camera, &entry);
         self.tell(camera, News::Joined(Arc::clone(&entry), Box::new(remembered)));
         let stream = self.start(camera, config, entry)?;
         lock(&self.streams)[camera] = Some(stream);
@@ -236,7 +245,7 @@ impl Fleet {
         {
             stream.entry = Arc::clone(&entry);
             drop(streams);
-            self.lane(camera).watch_quiet(&entry);
+            self.lane(camera).watch_quiet(camera, &entry);
             self.tell(camera, News::Changed(entry));
             return Ok(false);
         }
@@ -246,7 +255,7 @@ impl Fleet {
             camera.stop();
             (config, entry)
         });
-        self.lane(camera).watch_quiet(&entry);
+        self.lane(camera).watch_quiet(camera, &entry);
         // After the stop: what the old stream sent is judged by the old file.
         self.tell(camera, News::Changed(Arc::clone(&entry)));
         let stream = self.start(camera, config, entry).or_else(|error| {
@@ -356,4 +365,18 @@ fn is_gated(entry: &CameraEntry) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that can panic runs under these locks; what they hold is whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_lie_apart_and_none_is_later_than_asked_for() {
+        let floors: Vec<i64> = (0..50).map(|camera| apart(60_000, camera)).collect();
+        assert!(floors.iter().all(|floor| (45_000..=60_000).contains(floor)), "{floors:?}");
+        let together = |at: i64| floors.iter().filter(|floor| (at..at + 1_000).contains(*floor)).count();
+        assert!((45..61).all(|second| together(second * 1_000) <= 5), "{floors:?}");
+        assert_eq!(apart(0, 7), 0, "no floor is none");
+    }
 }

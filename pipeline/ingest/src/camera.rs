@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::now_unix_ns;
-use crate::connection::{Event, Facts, Happening, Parts, Shared};
+use crate::connection::{Event, Happening, Parts, Shared};
 use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
 use crate::knock::{look_in, sharpen};
@@ -289,14 +289,17 @@ impl Standing {
     }
 
     /// What is wrong where nothing comes, or nothing that can be seen.
-    pub(crate) fn silence(&self, facts: &Facts, is_alive: bool, opened: Instant) -> Option<String> {
+    pub(crate) fn silence(&self, parts: &Parts, is_alive: bool, opened: Instant) -> Option<String> {
+        let facts = &parts.facts;
         let (silent, has_begun) = facts.silence();
         let limit =
             if has_begun { self.config.silent_limit } else { self.config.silent_limit.max(FIRST_UNIT_LIMIT) };
         if silent > limit {
             return Some(format!("nothing arrived for {:.1} s", silent.as_secs_f64()));
         }
-        let is_blind = !is_alive && opened.elapsed() > PICTURE_LIMIT;
+        // What waits for a decoder may be a picture: a camera that connects again would lose its place among those that
+        // wait, and on a node with too many cameras never have a look.
+        let is_blind = !is_alive && opened.elapsed() > PICTURE_LIMIT && !parts.waits();
         is_blind.then(|| "data arrives but no picture can be decoded".to_owned())
     }
 
@@ -428,7 +431,7 @@ impl Supervisor {
             {
                 return Outcome::Lost("it does not describe its stream in time".to_owned());
             }
-            if is_live && let Some(why) = self.standing.silence(stream.facts(), is_alive, opened) {
+            if is_live && let Some(why) = self.standing.silence(stream.parts(), is_alive, opened) {
                 return Outcome::Lost(why);
             }
         }

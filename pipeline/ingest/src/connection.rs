@@ -226,6 +226,11 @@ impl Parts {
         }
     }
 
+    /// Whether a key frame of it waits for a decoder, or is in one.
+    pub(crate) fn waits(&self) -> bool {
+        self.seat().is_some_and(|seat| seat.is_busy())
+    }
+
     /// Waits until the pool has nothing of this connection.
     pub(crate) fn drain(&self) {
         if let Some(seat) = self.seat() {

@@ -54,6 +54,12 @@ struct Seated {
     is_leaving: bool,
 }
 
+impl Seated {
+    fn is_busy(&self) -> bool {
+        self.is_in_work || self.waiting.is_some()
+    }
+}
+
 /// Like goes to like: a decoder that meets other parameter sets sets itself up anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
@@ -249,9 +255,14 @@ impl Seat {
         is_late
     }
 
+    /// Whether something of it waits or is being decoded.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.pool.lock().seats.get(&self.id).is_some_and(Seated::is_busy)
+    }
+
     /// Waits until what was put is through.
     pub(crate) fn drain(&self) {
-        self.wait(|seat| seat.is_in_work || seat.waiting.is_some());
+        self.wait(Seated::is_busy);
     }
 
     /// Leaves without waiting: its callback may run once more.

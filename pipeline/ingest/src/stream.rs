@@ -61,6 +61,11 @@ impl Stream {
         &self.parts.facts
     }
 
+    /// Its pieces.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     /// Lets a file run that said [`Happening::Ready`].
     pub(crate) fn play(&self) {
         if self.pipeline.set_state(gst::State::Playing).is_err() {

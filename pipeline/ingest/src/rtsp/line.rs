@@ -337,7 +337,7 @@ impl Connection {
             self.kept_at = now;
             self.to_send = self.session.keep_alive();
         }
-        match standing.silence(&self.parts.facts, self.is_alive, self.opened) {
+        match standing.silence(&self.parts, self.is_alive, self.opened) {
             Some(why) => Err(Fall::Lost(why)),
             None => Ok(()),
         }
