@@ -36,17 +36,14 @@ pub(crate) fn read<'t>(source: &mut Source<'t>, root: &mut Section<'t>, catalogu
             };
             source.problem(&matter.at_key("code"), format!("{code} is no matter of the catalogue"), mend);
         }
-        match (code, days) {
-            (Some(code), Some(days)) => {
-                if retention.by_matter.insert(code, days).is_some() {
-                    source.problem(&matter.at_key("code"), "stands here twice", "keep one of the two");
-                }
-            }
-            (Some(_), None) if !matter.has("keep_days") => {
-                let mend = format!("write its days, {KEEP_DAYS_MIN} or more: keep_days = 90");
-                source.problem(&matter.at_key("keep_days"), "is missing", mend);
-            }
-            _ => {}
+        if !matter.has("keep_days") {
+            let mend = format!("write its days, {KEEP_DAYS_MIN} or more: keep_days = 90");
+            source.problem(&matter.at_key("keep_days"), "is missing", mend);
+        }
+        if let Some((code, days)) = code.zip(days)
+            && retention.by_matter.insert(code, days).is_some()
+        {
+            source.problem(&matter.at_key("code"), "stands here twice", "keep one of the two");
         }
         matter.finish(source);
     }
