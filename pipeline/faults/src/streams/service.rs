@@ -139,7 +139,8 @@ impl Service {
         Ok(by_camera(&self.metrics().await?, "shirong_looks_total"))
     }
 
-    pub(crate) fn cost(&self) -> Result<Cost> {
+    pub(crate) fn cost(&mut self) -> Result<Cost> {
+        self.is_alive()?;
         let folder = PathBuf::from("/proc").join(self.child.id().to_string());
         let status = std::fs::read_to_string(folder.join("status")).context("reading the service's /proc")?;
         let number = |key: &str| {
