@@ -390,11 +390,13 @@ impl Detect {
     /// What each picture shows, small, and what the model sees in it.
     fn see(&mut self, frames: &[&Frame], views: &[(CameraIndex, YuvView<'_>)]) -> Vec<(Arc<Thumb>, Seen)> {
         let model = self.eyes.model();
-        let glance = |(frame, (camera, view)): (&&Frame, &(CameraIndex, YuvView<'_>))| {
-            match self.seats.get(*camera).and_then(Option::as_ref) {
-                Some(seat) => seat.lookout.glance(frame.at, view, model),
-                None => Glance { thumb: Arc::new(Thumb::from_view(view)), standing: None },
-            }
+        let glance = |(frame, (camera, view)): (&&Frame, &(CameraIndex, YuvView<'_>))| match self
+            .seats
+            .get(*camera)
+            .and_then(Option::as_ref)
+        {
+            Some(seat) => seat.lookout.glance(frame.at, view, model),
+            None => Glance { thumb: Arc::new(Thumb::from_view(view)), standing: None },
         };
         let glances: Vec<Glance> = frames.iter().zip(views).map(glance).collect();
         let both = views.iter().zip(&glances);

@@ -90,7 +90,17 @@ impl Lookout {
         let is_home_new = reference::give(&mut scene, entry);
         let watch = Watch::resume(Arc::clone(camera), watch);
         let still = Still::new(floor_ms(camera));
-        Self { scene, watch, is_home_new, fault: None, preset: None, before: None, still, seen: None, held: Vec::new() }
+        Self {
+            scene,
+            watch,
+            is_home_new,
+            fault: None,
+            preset: None,
+            before: None,
+            still,
+            seen: None,
+            held: Vec::new(),
+        }
     }
 
     /// Whether a change of its file says that its view is as it should be: whoever edits the file of a camera
@@ -120,7 +130,13 @@ impl Lookout {
     }
 
     /// Remembers what the model saw in a picture.
-    pub(crate) fn saw(&mut self, at: Timestamp, thumb: &Arc<Thumb>, model: &Arc<ModelRef>, seen: &[Detection]) {
+    pub(crate) fn saw(
+        &mut self,
+        at: Timestamp,
+        thumb: &Arc<Thumb>,
+        model: &Arc<ModelRef>,
+        seen: &[Detection],
+    ) {
         self.still.saw(at, Arc::clone(thumb));
         match &mut self.seen {
             Some((by, before)) => {

@@ -17,7 +17,7 @@ pub mod quiet;
 mod recent;
 pub mod scene;
 mod spot;
+pub mod still;
 mod table;
 mod thing;
-pub mod still;
 pub mod watch;
