@@ -457,8 +457,12 @@ mod tests {
         assert!(!seldom.put(at(&unit, 2)));
         assert!(often.put(at(&unit, 3)), "one is lost");
         assert!(often.put(at(&unit, 4)));
+        // Whoever waits is not to be taken for blind.
+        assert!(seldom.is_busy());
         go.send(()).unwrap();
         assert_eq!(next(&told), ("often", Some(64), 4));
         assert_eq!(next(&told), ("seldom", Some(64), 2));
+        seldom.drain();
+        assert!(!seldom.is_busy());
     }
 }

@@ -32,6 +32,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const NAME_LIMIT: Duration = Duration::from_secs(20);
 /// What a line keeps allocated for the beginning of a packet.
 const REST_BYTES: usize = 4 << 10;
+/// A camera has so long to take the last word.
+const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 /// RTP time that moves otherwise than the clock by more was set anew.
 const JUMP_NS: i64 = 10_000_000_000;
 
@@ -46,16 +48,36 @@ pub(crate) enum Turn {
 pub(crate) struct Last {
     ended: SyncSender<Ended>,
     seat: Option<Seat>,
+    farewell: Option<Farewell>,
 }
 
 impl Last {
-    /// Tells whoever waits for the end.
-    pub(crate) fn tell(self) {
+    /// Tells whoever waits for the end; what is left is the farewell.
+    pub(crate) fn tell(self) -> Option<Farewell> {
         // Where nobody waits, what is still being decoded may come out.
         if let Err(TrySendError::Full(Ended(seat)) | TrySendError::Disconnected(Ended(seat))) =
             self.ended.try_send(Ended(self.seat))
         {
             seat.into_iter().for_each(Seat::retire);
+        }
+        self.farewell
+    }
+}
+
+/// A connection on which the last word has been said: a camera whose connection is broken off before it has read that
+/// keeps the session, and some have room for two.
+pub(crate) struct Farewell {
+    socket: TcpStream,
+    until: Instant,
+}
+
+impl Farewell {
+    /// Whether it wants another turn.
+    pub(crate) fn turn(&mut self, buffer: &mut [u8]) -> bool {
+        match self.socket.read(buffer) {
+            Ok(0) => false,
+            Ok(_) => Instant::now() < self.until,
+            Err(error) => is_later(&error) && Instant::now() < self.until,
         }
     }
 }
@@ -236,17 +258,13 @@ impl Line {
     /// Says good-bye.
     fn end(&mut self) -> Last {
         let phase = std::mem::replace(&mut self.phase, Phase::Resting(Instant::now()));
-        let seat = match phase {
-            Phase::Open(mut connection) => {
-                if connection.stream.is_some() {
-                    let last = connection.session.tear_down();
-                    let _ = connection.socket.write(&last);
-                }
-                connection.parts.stand_up()
-            }
-            _ => None,
+        let Phase::Open(connection) = phase else {
+            return Last { ended: self.ended.clone(), seat: None, farewell: None };
         };
-        Last { ended: self.ended.clone(), seat }
+        let Connection { mut socket, mut session, parts, stream, .. } = *connection;
+        let is_said = stream.is_some() && socket.write(&session.tear_down()).is_ok();
+        let farewell = is_said.then(|| Farewell { socket, until: Instant::now() + FAREWELL_LIMIT });
+        Last { ended: self.ended.clone(), seat: parts.stand_up(), farewell }
     }
 }
 

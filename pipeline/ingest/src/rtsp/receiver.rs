@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line::{Last, Line, Turn};
+use super::line::{Farewell, Last, Line, Turn};
 
 /// From turn to turn.
 const TURN_EVERY: Duration = Duration::from_millis(20);
@@ -65,11 +65,12 @@ fn begin() -> std::io::Result<Receivers> {
 fn run(inbox: &Inbox) {
     let mut buffer = vec![0; READ_BYTES];
     let mut lines: Vec<Line> = Vec::new();
+    let mut farewells: Vec<Farewell> = Vec::new();
     let mut next = Instant::now();
     loop {
         {
             let mut joining = inbox.joining.lock().unwrap_or_else(PoisonError::into_inner);
-            while joining.is_empty() && lines.is_empty() {
+            while joining.is_empty() && lines.is_empty() && farewells.is_empty() {
                 joining = inbox.woken.wait(joining).unwrap_or_else(PoisonError::into_inner);
             }
             lines.append(&mut joining);
@@ -83,7 +84,8 @@ fn run(inbox: &Inbox) {
             }
         });
         // Nothing of a line is there any more when its end is told.
-        last.into_iter().for_each(Last::tell);
+        farewells.extend(last.into_iter().filter_map(Last::tell));
+        farewells.retain_mut(|farewell| farewell.turn(&mut buffer));
         let now = Instant::now();
         next += TURN_EVERY;
         match next.checked_duration_since(now) {

@@ -99,10 +99,11 @@ impl Session {
         self.ask(Asked::Alive)
     }
 
-    /// The last request.
+    /// The last requests: some servers stumble over a stream that is torn down while it plays.
     pub(crate) fn tear_down(&mut self) -> Vec<u8> {
         let uri = join(&self.base, self.control.as_deref());
-        self.request("TEARDOWN", &uri, "")
+        let pause = self.request("PAUSE", &uri, "");
+        [pause, self.request("TEARDOWN", &uri, "")].concat()
     }
 
     fn method(&self) -> &'static str {
@@ -298,7 +299,8 @@ mod tests {
         assert!(matches!(hear(&mut session, "RTSP/1.0 200 OK\n\n"), Ok(Next::Plays)));
         assert!(session.keep_alive().starts_with(b"GET_PARAMETER rtsp://h/a/ "));
         assert!(matches!(hear(&mut session, "RTSP/1.0 200 OK\n\n"), Ok(Next::Wait)));
-        assert!(session.tear_down().starts_with(b"TEARDOWN "));
+        let last = String::from_utf8(session.tear_down()).unwrap();
+        assert!(last.starts_with("PAUSE ") && last.contains("\r\n\r\nTEARDOWN rtsp://h/a/ "), "{last}");
     }
 
     #[test]
