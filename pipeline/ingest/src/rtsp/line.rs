@@ -52,28 +52,32 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    /// Tells whoever waits for the end; what is left is the farewell.
-    pub(crate) fn tell(self) -> Option<Farewell> {
+    /// Whether the camera is still to take the last word.
+    pub(crate) fn is_open(&mut self, buffer: &mut [u8]) -> bool {
+        self.farewell.as_mut().is_some_and(|farewell| farewell.turn(buffer))
+    }
+
+    /// Tells whoever waits for the end: a process that ends before would break the connection off.
+    pub(crate) fn tell(self) {
         // Where nobody waits, what is still being decoded may come out.
         if let Err(TrySendError::Full(Ended(seat)) | TrySendError::Disconnected(Ended(seat))) =
             self.ended.try_send(Ended(self.seat))
         {
             seat.into_iter().for_each(Seat::retire);
         }
-        self.farewell
     }
 }
 
 /// A connection on which the last word has been said: a camera whose connection is broken off before it has read that
 /// keeps the session, and some have room for two.
-pub(crate) struct Farewell {
+struct Farewell {
     socket: TcpStream,
     until: Instant,
 }
 
 impl Farewell {
     /// Whether it wants another turn.
-    pub(crate) fn turn(&mut self, buffer: &mut [u8]) -> bool {
+    fn turn(&mut self, buffer: &mut [u8]) -> bool {
         match self.socket.read(buffer) {
             Ok(0) => false,
             Ok(_) => Instant::now() < self.until,

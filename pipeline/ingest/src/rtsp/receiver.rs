@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::line::{Farewell, Last, Line, Turn};
+use super::line::{Last, Line, Turn};
 
 /// From turn to turn.
 const TURN_EVERY: Duration = Duration::from_millis(20);
@@ -65,27 +65,27 @@ fn begin() -> std::io::Result<Receivers> {
 fn run(inbox: &Inbox) {
     let mut buffer = vec![0; READ_BYTES];
     let mut lines: Vec<Line> = Vec::new();
-    let mut farewells: Vec<Farewell> = Vec::new();
+    let mut leaving: Vec<Last> = Vec::new();
     let mut next = Instant::now();
     loop {
         {
             let mut joining = inbox.joining.lock().unwrap_or_else(PoisonError::into_inner);
-            while joining.is_empty() && lines.is_empty() && farewells.is_empty() {
+            while joining.is_empty() && lines.is_empty() && leaving.is_empty() {
                 joining = inbox.woken.wait(joining).unwrap_or_else(PoisonError::into_inner);
             }
             lines.append(&mut joining);
         }
-        let mut last = Vec::new();
         lines.retain_mut(|line| match line.turn(&mut buffer) {
             Turn::Again => true,
             Turn::Through(told) => {
-                last.extend(told);
+                leaving.extend(told);
                 false
             }
         });
         // Nothing of a line is there any more when its end is told.
-        farewells.extend(last.into_iter().filter_map(Last::tell));
-        farewells.retain_mut(|farewell| farewell.turn(&mut buffer));
+        for told in leaving.extract_if(.., |last| !last.is_open(&mut buffer)) {
+            told.tell();
+        }
         let now = Instant::now();
         next += TURN_EVERY;
         match next.checked_duration_since(now) {
