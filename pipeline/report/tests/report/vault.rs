@@ -250,7 +250,15 @@ async fn a_vault_that_was_put_back_as_a_whole_is_found_by_a_noted_head() {
 #[tokio::test]
 async fn a_vault_of_an_older_program_is_entered_and_a_copy_kept() {
     let (dir, _) = kept().await;
-    meddle(dir.path(), "DROP TABLE evidence_log; PRAGMA user_version = 3").await;
+    meddle(
+        dir.path(),
+        "DROP TABLE evidence_log; DROP TABLE picture_files;
+         DROP INDEX cases_by_place; DROP INDEX cases_by_opener; DROP INDEX cases_by_state; DROP INDEX cases_erase_due;
+         ALTER TABLE cases DROP COLUMN asked_at_ms; ALTER TABLE cases DROP COLUMN erased_at_ms;
+         ALTER TABLE cases DROP COLUMN erase_due; ALTER TABLE cases DROP COLUMN lat; ALTER TABLE cases DROP COLUMN lon;
+         PRAGMA user_version = 3",
+    )
+    .await;
     for case in std::fs::read_dir(dir.path().join("vault/cases")).unwrap() {
         let path = case.unwrap().path();
         let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -269,6 +277,18 @@ async fn a_vault_of_an_older_program_is_entered_and_a_copy_kept() {
     let report = verify(dir.path()).await;
     assert_eq!((report.findings, report.records, report.files), (vec![], 3, 16));
     reporter.close().await;
+
+    // What came later is filled in from what was there: the sighting above found its case by its place, and retention
+    // knows the files.
+    meddle(
+        dir.path(),
+        "UPDATE outbox SET state = 'done'; UPDATE cases SET state = 'closed', changed_at_ms = 0",
+    )
+    .await;
+    let reporter = reopen(&config(dir.path(), NOWHERE)).await;
+    assert_eq!(reporter.erase_due(&report::Retention::default()).await.unwrap().cases, 2);
+    reporter.close().await;
+    assert_eq!(verify(dir.path()).await.files, 0);
 
     // The copy is a whole store of the old program.
     let old = tempdir().unwrap();
