@@ -49,7 +49,8 @@ async fn the_contract_holds_for_every_role() {
                 .arg(&contract)
                 .args(["--url", &format!("http://{}", desk.address), "--header", &header])
                 .args(["--checks", CHECKS, "--max-redirects", "0"])
-                .args(["--max-examples", &examples, "--seed", "1", "--no-color", "--workers", "2"])
+                // One worker: with two, CPython 3.11 fails now and then in its own parser.
+                .args(["--max-examples", &examples, "--seed", "1", "--no-color", "--workers", "1"])
                 .current_dir(folder.path());
             let run = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
             let said = String::from_utf8_lossy(&run.stdout);
