@@ -316,6 +316,14 @@ impl Standing {
     }
 }
 
+/// What becomes of a camera that GStreamer received.
+#[derive(PartialEq, Eq)]
+enum Goes {
+    Away,
+    /// To our own client.
+    Back,
+}
+
 /// A camera that GStreamer receives.
 pub(crate) struct Supervisor {
     standing: Standing,
@@ -333,26 +341,40 @@ impl Supervisor {
         let name = format!("camera {}", standing.shared.camera);
         let mut supervisor = Self { standing, events, inbox };
         std::thread::Builder::new().name(name).spawn(move || {
-            supervisor.run();
+            if supervisor.run() == Goes::Back {
+                let Self { standing, events, inbox } = supervisor;
+                let camera = standing.shared.camera.clone();
+                if let Err(error) = receiver::join(Line::new(standing, (events, inbox), ended)) {
+                    tracing::error!(%camera, %error, "no thread to receive a camera; it is not watched");
+                }
+                return;
+            }
             drop(supervisor);
             let _ = ended.try_send(Ended(None));
         })
     }
 
-    fn run(&mut self) {
+    fn run(&mut self) -> Goes {
         loop {
             self.standing.begin();
             let wait = match self.attempt() {
-                Outcome::Stopped => return,
+                Outcome::Stopped => return Goes::Away,
                 Outcome::Through if self.standing.config.location.is_looped() => continue,
-                Outcome::Through => return self.standing.enter(CameraState::Ended),
+                Outcome::Through => {
+                    self.standing.enter(CameraState::Ended);
+                    return Goes::Away;
+                }
                 Outcome::Lost(why) => self.standing.lose(&why),
                 Outcome::Refused(refusal) => self.standing.refuse(refusal),
             };
             if self.rest(wait) {
-                return;
+                return Goes::Away;
             }
             count(&self.standing.shared.tally.reconnects);
+            // What was not understood may have passed: rtspsrc takes threads and handles for each camera.
+            if is_line(&self.standing.config) {
+                return Goes::Back;
+            }
         }
     }
 
