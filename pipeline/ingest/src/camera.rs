@@ -14,7 +14,7 @@ use crate::clock::now_unix_ns;
 use crate::connection::{Event, Happening, Parts, Shared};
 use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
-use crate::knock::{look_in, sharpen};
+use crate::knock::look_in;
 use crate::pool::Seat;
 use crate::rtsp::line::Line;
 use crate::rtsp::receiver;
@@ -247,8 +247,7 @@ impl Standing {
 
     /// The attempt was refused. How long to wait before the next.
     pub(crate) fn refuse(&mut self, refusal: Refusal) -> Duration {
-        // A path that is there again needs no person, and asking for it does no harm.
-        let patience = refusal.asks_for_patience() && refusal != Refusal::NotFound;
+        let patience = refusal.asks_for_patience();
         self.enter(CameraState::Refused(refusal));
         self.fail(patience)
     }
@@ -413,12 +412,7 @@ impl Supervisor {
         };
         let outcome = self.watch(&stream, is_live);
         self.standing.pts_base += stream.facts().length();
-        match (outcome, &self.standing.config.location) {
-            (Outcome::Refused(refusal), SourceLocation::Rtsp { url, .. }) => {
-                Outcome::Refused(sharpen(refusal, url, KNOCK_LIMIT))
-            }
-            (outcome, _) => outcome,
-        }
+        outcome
     }
 
     fn watch(&mut self, stream: &Stream, is_live: bool) -> Outcome {

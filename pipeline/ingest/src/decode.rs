@@ -12,6 +12,16 @@ use crate::Cadence;
 /// Threads of a software decoder when everything is decoded. One would not follow 4K, many starve neighbours.
 const THREADS_FULL: u32 = 2;
 
+/// What a NAL unit is to a decoder of lone key frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nal {
+    /// A parameter set: video (H.265 only), sequence, picture.
+    Set(usize),
+    Key,
+    Delta,
+    Other,
+}
+
 /// The codecs that RTSP cameras are read in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Codec {
@@ -42,6 +52,26 @@ impl Codec {
         match self {
             Self::H264 => "H.264",
             Self::H265 => "H.265",
+        }
+    }
+
+    /// What a NAL unit without start code is, by its header.
+    pub(crate) fn nal(self, unit: &[u8]) -> Nal {
+        let Some(&first) = unit.first() else { return Nal::Other };
+        match self {
+            Self::H264 => match first & 0x1f {
+                7 => Nal::Set(1),
+                8 => Nal::Set(2),
+                5 => Nal::Key,
+                1..=4 => Nal::Delta,
+                _ => Nal::Other,
+            },
+            Self::H265 => match (first >> 1) & 0x3f {
+                kind @ 32..=34 => Nal::Set(usize::from(kind) - 32),
+                16..=21 => Nal::Key,
+                0..=31 => Nal::Delta,
+                _ => Nal::Other,
+            },
         }
     }
 

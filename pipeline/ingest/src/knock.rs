@@ -1,5 +1,4 @@
-//! Knocks at the door before GStreamer does, and once more where GStreamer does not say what was wrong: TCP
-//! connect and one RTSP `DESCRIBE`.
+//! Knocks at the door before GStreamer does: TCP connect and one RTSP `DESCRIBE`.
 //!
 //! What comes in: an address without credentials. What goes out: nothing, or the [`Refusal`] that says
 //! which of "closed", "not RTSP", "silent" or "no such path" it is. rtspsrc tells these apart only by texts that change with
@@ -45,18 +44,6 @@ pub(crate) fn look_in(url: &str, limit: Duration) -> Result<(), Refusal> {
         }
     }
     Err(refuse("it redirects in a circle"))
-}
-
-/// Says better what was wrong where rtspsrc gave up without a reason: a 404 that lacks its `CSeq`, as VLC
-/// sends it, is to rtspsrc no answer at all.
-pub(crate) fn sharpen(refusal: Refusal, url: &str, limit: Duration) -> Refusal {
-    match refusal {
-        Refusal::Other(_) => match look_in(url, limit) {
-            Err(Refusal::NotFound) => Refusal::NotFound,
-            _ => refusal,
-        },
-        _ => refusal,
-    }
 }
 
 fn refuse(why: &str) -> Refusal {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 
-use crate::decode::Codec;
+use crate::decode::{Codec, Nal};
 use crate::lone::{Fault, Lone, Picture};
 
 /// Open decoders for each worker: cameras of a few sizes take turns without one being closed for another.
@@ -309,26 +309,18 @@ impl Drop for Seat {
 
 /// What the sequence parameter set of a unit with start codes says, as a number; 0 where it has none.
 fn sets_of(codec: Codec, unit: &[u8]) -> u64 {
-    let is_set = |header: u8| match codec {
-        Codec::H264 => header & 0x1f == 7,
-        Codec::H265 => (header >> 1) & 0x3f == 33,
-    };
     let start = |from: usize| {
         unit.get(from..)?.windows(3).position(|bytes| bytes == [0, 0, 1]).map(|at| from + at + 3)
     };
     let mut at = start(0);
     while let Some(begin) = at {
-        let Some(&header) = unit.get(begin) else { return 0 };
+        let kind = codec.nal(&unit[begin..]);
         // Slices are long and come last.
-        let is_slice = match codec {
-            Codec::H264 => matches!(header & 0x1f, 1..=5),
-            Codec::H265 => (header >> 1) & 0x3f < 32,
-        };
-        if is_slice {
+        if begin == unit.len() || matches!(kind, Nal::Key | Nal::Delta) {
             return 0;
         }
         let next = start(begin);
-        if is_set(header) {
+        if kind == Nal::Set(1) {
             let end = next.map_or(unit.len(), |next| next - 3);
             let mut hasher = DefaultHasher::new();
             let mut set = &unit[begin..end];

@@ -15,7 +15,7 @@ use crate::connection::{Happening, Parts, Shared};
 use crate::decode::codec_name;
 use crate::frame::Frame;
 use crate::gate::Unit;
-use crate::knock::{look_in, sharpen};
+use crate::knock::look_in;
 use crate::state::Tally;
 use crate::stream::Stream;
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
@@ -84,11 +84,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     crate::init().map_err(|e| Refusal::Other(e.to_string()))?;
     let location = location.checked().map_err(|e| Refusal::Other(e.to_string()))?;
     let deadline = Instant::now() + timeout;
-    let address = match &location {
-        SourceLocation::Rtsp { url, .. } => Some(url.clone()),
-        SourceLocation::File { .. } => None,
-    };
-    if let Some(url) = &address {
+    if let SourceLocation::Rtsp { url, .. } = &location {
         look_in(url, timeout / 2)?;
     }
     let seen = Arc::new(Mutex::new(Seen::default()));
@@ -139,12 +135,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
     drop(stream);
     let seen = std::mem::take(&mut *lock(&seen));
     let clock_skew_ms = tally.read().sender_skew_ms;
-    let Some(snapshot) = seen.snapshot else {
-        return Err(match &address {
-            Some(url) => sharpen(refusal, url, timeout / 4),
-            None => refusal,
-        });
-    };
+    let Some(snapshot) = seen.snapshot else { return Err(refusal) };
     Ok(report(&seen.units, caps.as_ref(), snapshot, clock_skew_ms, has_audio))
 }
 

@@ -49,8 +49,9 @@ impl std::error::Error for Refusal {}
 impl Refusal {
     /// Whether asking often may do harm (cameras lock accounts) or is useless until a person acts.
     pub(crate) fn asks_for_patience(&self) -> bool {
-        // A camera that starts up is unreachable, then silent; these mend themselves within seconds.
-        !matches!(self, Self::Unreachable(_) | Self::NotRtsp | Self::Other(_))
+        // A camera that starts up is unreachable, then silent; these mend themselves within seconds. A path that is there
+        // again needs no person either, and asking for it does no harm.
+        !matches!(self, Self::Unreachable(_) | Self::NotRtsp | Self::NotFound | Self::Other(_))
     }
 }
 

@@ -4,7 +4,7 @@
 //! time; the bytes of key frames, with start codes and their parameter sets. Never: a copy of a delta unit; a unit of
 //! which packets are missing called whole.
 
-use crate::decode::Codec;
+use crate::decode::{Codec, Nal};
 
 const START: [u8; 4] = [0, 0, 0, 1];
 /// A key frame that grows over this is none that a camera sends.
@@ -45,15 +45,6 @@ struct Building {
     has: [bool; SETS],
 }
 
-/// What a NAL unit is to a decoder of lone key frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Nal {
-    Set(usize),
-    Key,
-    Delta,
-    Other,
-}
-
 /// The stream of one connection.
 #[derive(Debug)]
 pub(crate) struct Depay {
@@ -72,7 +63,7 @@ impl Depay {
         let mut depay =
             Self { codec, payload_type, sets: Default::default(), building: None, last: None, key_bytes: 0 };
         for set in sets {
-            if let Nal::Set(kind) = nal(codec, &set)
+            if let Nal::Set(kind) = codec.nal(&set)
                 && set.len() <= SET_BYTES_MAX
             {
                 depay.sets[kind] = Some(set);
@@ -174,7 +165,7 @@ impl Depay {
     }
 
     fn whole(&mut self, unit: &[u8]) {
-        if let Nal::Set(kind) = nal(self.codec, unit)
+        if let Nal::Set(kind) = self.codec.nal(unit)
             && unit.len() <= SET_BYTES_MAX
             && self.sets[kind].as_deref() != Some(unit)
         {
@@ -195,7 +186,7 @@ impl Depay {
     /// The beginning of a NAL unit, header first.
     fn begin(&mut self, head: &[u8], rest: &[u8]) {
         let is_set_in = self.building.as_ref().is_some_and(|unit| unit.has.contains(&true));
-        let kind = match nal(self.codec, head) {
+        let kind = match self.codec.nal(head) {
             Nal::Delta
                 if self.codec == Codec::H264
                     && is_set_in
@@ -241,25 +232,6 @@ impl Depay {
             return;
         }
         unit.data.extend_from_slice(bytes);
-    }
-}
-
-fn nal(codec: Codec, unit: &[u8]) -> Nal {
-    let Some(&first) = unit.first() else { return Nal::Other };
-    match codec {
-        Codec::H264 => match first & 0x1f {
-            7 => Nal::Set(1),
-            8 => Nal::Set(2),
-            5 => Nal::Key,
-            1..=4 => Nal::Delta,
-            _ => Nal::Other,
-        },
-        Codec::H265 => match (first >> 1) & 0x3f {
-            32..=34 => Nal::Set(usize::from((first >> 1) & 0x3f) - 32),
-            16..=21 => Nal::Key,
-            0..=31 => Nal::Delta,
-            _ => Nal::Other,
-        },
     }
 }
 
