@@ -72,16 +72,22 @@ fn a_quiet_street_passes_undecoded_in_its_own_time_and_its_first_picture_never()
     .unwrap();
     while states.recv_timeout(DEADLINE).unwrap() != CameraState::Ended {}
     let at: Vec<u128> = frames.try_iter().map(|frame| frame.pts.as_millis()).collect();
-    assert_eq!(at, [0, 800]);
-    assert_eq!(camera.counters().quiet_dropped, 3);
     let asked: Vec<_> = told.try_iter().collect();
-    assert_eq!(asked.len(), 4);
+    // As long as the first picture is not out of its decoder none may be passed over: on a busy machine that takes
+    // longer than one key frame.
+    let key_frames = 2 * FPS / KEY_EVERY;
+    let looked_at = usize::from(asked.len() > 1) + (key_frames as usize - asked.len());
+    let counters = camera.counters();
+    assert_eq!(at[0], 0);
+    assert_eq!(at.len() as u64 + counters.late_dropped, looked_at as u64, "{at:?}");
+    assert_eq!(counters.quiet_dropped, (key_frames as usize - looked_at) as u64);
+    assert!(asked.len() > 1, "{asked:?}");
     for (key, _) in &asked {
         assert_eq!(key.deltas, KEY_EVERY - 1);
         assert!(key.mean_bytes > 0.0 && key.peak_bytes >= key.mean_bytes, "{key:?}");
     }
-    let took = asked[3].1 - asked[0].1;
-    assert!(took >= Duration::from_millis(1000), "1.2 s of the street in {took:?}");
+    let (gaps, took) = (asked.len() as u32 - 1, asked[asked.len() - 1].1 - asked[0].1);
+    assert!(took + Duration::from_millis(200) >= gaps * Duration::from_millis(400), "{gaps} key frames in {took:?}");
 }
 
 #[test]
