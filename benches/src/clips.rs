@@ -23,8 +23,9 @@ pub struct Arguments {
     /// Where they go.
     #[arg(default_value = "target/bench-clips", value_name = "FOLDER")]
     folder: PathBuf,
-    /// Seconds of each.
-    #[arg(long, default_value_t = 60.0)]
+    /// Seconds of each; a whole number of key-frame intervals, or the cameras that play them meet at the seam. `vtest`
+    /// has 31.8.
+    #[arg(long, default_value_t = 30.0)]
     secs: f64,
 }
 

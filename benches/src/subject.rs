@@ -21,6 +21,9 @@ use crate::street::Street;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The start may take so long, and a second more for each so many cameras.
 const START_WITHIN: Duration = Duration::from_secs(90);
+/// How many times as long as its start it is left alone before it is measured, and for how long at most.
+const SETTLES: f64 = 3.0;
+const SETTLE_MAX: Duration = Duration::from_secs(60);
 /// It has so long to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
@@ -54,6 +57,8 @@ pub(crate) fn round(
     let client = Client::new(&address(&street, &mut running)?)?;
     wait_for_looks(arguments.cameras, &client, &street, &mut running)?;
     let start_s = started.elapsed().as_secs_f64();
+    // All came at once; what has piled up meanwhile is worked off before anything is measured.
+    std::thread::sleep(started.elapsed().mul_f64(SETTLES).min(SETTLE_MAX));
 
     let process = running.0.id();
     let begun = Instant::now();

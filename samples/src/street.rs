@@ -4,6 +4,7 @@
 //! it. Never: a picture made up; a street without movement is a real picture with the noise of a sensor.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -55,6 +56,14 @@ pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), Sample
     let limit = gst::ElementFactory::make("identity").property("eos-after", pictures).build()?;
     let encode = encoder(street.codec, street.key_frames_every)?;
     encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
+    if let Some(into) = encode.static_pad("sink") {
+        // At the end the rate comes up with some more.
+        let seen = AtomicI32::new(0);
+        into.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let is_over = seen.fetch_add(1, Ordering::Relaxed) >= pictures;
+            if is_over { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+        });
+    }
     let chain = [
         gst::ElementFactory::make("videoconvert").build()?,
         gst::ElementFactory::make("videoscale").build()?,

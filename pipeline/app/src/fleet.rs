@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use calib::time::Timestamp;
@@ -275,6 +276,11 @@ impl Fleet {
             stream.camera.stop();
         }
         self.tell(camera, News::Left);
+    }
+
+    /// What a camera sent between two moments of its frames' PTS; `None` where nothing of it is kept.
+    pub(crate) fn cut(&self, camera: CameraIndex, from: Duration, to: Duration) -> Option<ingest::Cut> {
+        lock(&self.streams).get(camera)?.as_ref()?.camera.cut(from, to)
     }
 
     /// Where each camera stands that is watched.

@@ -9,6 +9,7 @@ mod camera_new;
 mod canvas;
 mod cases;
 mod check;
+mod clips;
 mod demo;
 mod desk;
 mod eval;

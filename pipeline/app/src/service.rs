@@ -11,6 +11,8 @@
 //!    │  tasks           sync_channel(TASKS_MAX): block. From here on nothing is lost
 //!    ▼
 //! evidence thread       JPEG, masking, hashes; commit to disk, retried until it holds
+//!    │  wishes          sync_channel: missed and counted where it is full, for a case never waits for its clip
+//!    │  clips thread    what the camera sent around the confirmation, into the vault
 //!    │  outbox          SQLite, full sync
 //!    ▼
 //! tokio threads         poster → desk (embedded or external)
@@ -38,10 +40,11 @@ use logic::finding::Event;
 use logic::look::{CameraId, Detection};
 use logic::scene::{Thumb, ViewFault};
 use models::{Classifier, Runtime};
-use report::{ErrorClass, Job, PostEvents, Provenance, Reporter, Shot};
+use report::{Committed, ErrorClass, Handled, Job, PostEvents, Provenance, Reporter, Shot};
 use tokio::sync::Notify;
 
 use crate::arrivals::CameraIndex;
+use crate::clips::{Clips, Wish};
 use crate::eyes::Eyes;
 use crate::fleet::{CameraReport, Fleet, Lane, News};
 use crate::holding::Holding;
@@ -96,6 +99,7 @@ pub(crate) struct Service {
     fleet: Arc<Fleet>,
     detect: JoinHandle<()>,
     evidence: JoinHandle<()>,
+    clips: JoinHandle<()>,
     model: JoinHandle<()>,
     /// Asks the model thread for a look at once; dropping it ends that thread.
     look_at_model: SyncSender<()>,
@@ -147,8 +151,11 @@ impl Service {
         let batch_max = node.model_batch_max;
         let detect = spawn("detect", &ended, move || detect.run(batch_max))?;
         let holding = Arc::new(Holding::default());
+        let (clips, clips_thread) =
+            Clips::start(Arc::clone(&reporter), Arc::clone(&fleet), platform.handle())?;
         let keeper = Keeper {
             reporter,
+            clips,
             holding: Arc::clone(&holding),
             handle: platform.handle(),
             fleet: Arc::clone(&fleet),
@@ -173,6 +180,7 @@ impl Service {
             fleet,
             detect,
             evidence,
+            clips: clips_thread,
             model,
             look_at_model,
             swap,
@@ -267,8 +275,13 @@ impl Service {
         self.stop.begin();
         self.fleet.stop();
         drop(self.look_at_model);
-        // The detect thread drops its sender when it ends, which ends the evidence thread.
-        for (name, thread) in [("detect", self.detect), ("evidence", self.evidence), ("model", self.model)] {
+        // The detect thread drops its sender when it ends, which ends the evidence thread, and so that of the clips.
+        for (name, thread) in [
+            ("detect", self.detect),
+            ("evidence", self.evidence),
+            ("clips", self.clips),
+            ("model", self.model),
+        ] {
             join(name, thread);
         }
         (reports, self.platform)
@@ -582,6 +595,7 @@ impl Detect {
 /// The evidence thread: tasks in, rows on disk out.
 struct Keeper {
     reporter: Arc<Reporter>,
+    clips: Clips,
     holding: Arc<Holding>,
     handle: tokio::runtime::Handle,
     fleet: Arc<Fleet>,
@@ -603,14 +617,17 @@ impl Keeper {
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %id, %fault, "goes on without its pictures");
             }
-            let is_committed = self.commit(id, &prepared);
-            if !is_committed && !matches!(task.what, What::Scene(_)) {
+            let handled = self.commit(id, &prepared);
+            if handled.is_none() && !matches!(task.what, What::Scene(_)) {
                 behind.insert(task.camera);
             }
-            if let (true, What::Event(Event::Confirmed(_)), Some((frame, _))) =
-                (is_committed, &task.what, &task.shot)
-            {
+            let (Some(handled), Some((frame, _))) = (handled, &task.shot) else { continue };
+            if matches!(task.what, What::Event(Event::Confirmed(_))) {
                 self.fleet.cases().end(frame.received);
+            }
+            if let Handled::Committed(Committed::Opened(case_id)) = handled {
+                let wish = Wish::of(&case_id, task.camera, frame, &task.entry, (id, &task.model));
+                wish.into_iter().for_each(|wish| self.clips.wish(wish));
             }
         }
     }
@@ -622,9 +639,9 @@ impl Keeper {
         task
     }
 
-    /// Commits until it holds: nothing after the first finding is given up while the process lives. `false`
-    /// where it could not be.
-    fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) -> bool {
+    /// Commits until it holds: nothing after the first finding is given up while the process lives. `None` where it
+    /// could not be.
+    fn commit(&self, camera: &CameraId, prepared: &report::PreparedJob) -> Option<Handled> {
         let mut wait = Duration::from_millis(100);
         loop {
             self.pulse.work();
@@ -632,7 +649,7 @@ impl Keeper {
                 Ok(handled) => {
                     tracing::debug!(%camera, ?handled, "committed");
                     self.holding.hold();
-                    return true;
+                    return Some(handled);
                 }
                 Err(error) if error.class() == ErrorClass::Retry && !self.stop.is_past() => {
                     self.holding.refuse(&error.to_string());
@@ -642,7 +659,7 @@ impl Keeper {
                 }
                 Err(error) => {
                     tracing::error!(%camera, %error, "cannot be committed; a restart goes on from before it");
-                    return false;
+                    return None;
                 }
             }
         }

@@ -20,6 +20,9 @@ pub(crate) fn config(id: &CameraId, entry: &CameraEntry) -> Result<SourceConfig>
         Cadence::Keyframes => ingest::Cadence::Keyframes,
         Cadence::Fps(fps) => ingest::Cadence::Fps(fps),
     };
+    if stream.clip_secs > 0.0 {
+        config.kept = crate::clips::kept(stream.clip_secs);
+    }
     config.silent_limit = Duration::from_secs_f64(stream.silent_secs_max);
     Ok(config)
 }

@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::gate::{KeyUnit, MayPass};
 use crate::knock::look_in;
 use crate::pool::Seat;
+use crate::ring::{Cut, Ring};
 use crate::rtsp::line::Line;
 use crate::rtsp::receiver;
 use crate::state::{Tally, count};
@@ -50,6 +51,7 @@ pub struct Camera {
     state: Arc<Mutex<CameraState>>,
     tally: Arc<Tally>,
     stopping: Arc<AtomicBool>,
+    ring: Option<Arc<Ring>>,
     events: SyncSender<Event>,
     ended: Receiver<Ended>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -106,6 +108,7 @@ impl Camera {
         let tally = Arc::new(Tally::new());
         let stopping = Arc::new(AtomicBool::new(false));
         let camera: Arc<str> = config.camera.as_str().into();
+        let ring = (!config.kept.is_zero()).then(|| Arc::new(Ring::new(config.kept)));
         let shared = Arc::new(Shared {
             camera: Arc::clone(&camera),
             tally: Arc::clone(&tally),
@@ -114,6 +117,7 @@ impl Camera {
             on_frame,
             on_unit: Box::new(|_| {}),
             may_pass,
+            ring: ring.clone(),
             started_unix_ns: now_unix_ns(),
         });
         let is_line = is_line(&config);
@@ -137,7 +141,7 @@ impl Camera {
             Supervisor::spawn(standing, channel, end).map(Some)
         };
         let thread = thread.map_err(|source| IngestError::Thread { camera: camera.to_string(), source })?;
-        Ok(Self { state, tally, stopping, events, ended, thread })
+        Ok(Self { state, tally, stopping, ring, events, ended, thread })
     }
 
     /// What the camera is doing.
@@ -148,6 +152,12 @@ impl Camera {
     /// Totals since the start.
     pub fn counters(&self) -> Counters {
         self.tally.read()
+    }
+
+    /// What the camera sent between two moments of [`Frame::pts`], from the key frame before the first on. `None` where
+    /// nothing of it is kept.
+    pub fn cut(&self, from: Duration, to: Duration) -> Option<Cut> {
+        self.ring.as_ref()?.cut(from, to)
     }
 
     /// Ends the camera and waits until no callback runs any more, at most five seconds.

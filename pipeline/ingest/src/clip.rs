@@ -89,6 +89,7 @@ impl Clip {
             }),
             on_unit: Box::new(|_| {}),
             may_pass: None,
+            ring: None,
             started_unix_ns: start.as_millis().saturating_mul(1_000_000),
         });
         let stream = Stream::open(&config.location, Parts::new(&config, &shared, 1, Duration::ZERO, wake));

@@ -172,6 +172,8 @@ pub struct SourceConfig {
     pub reconnect_max: Duration,
     /// Longest wait where asking again may do harm or mends nothing: a wrong password, a wrong path.
     pub patience: Duration,
+    /// How much of what the camera sent is kept for [`crate::Camera::cut`], at least and up to 32 MiB; zero: nothing.
+    pub kept: Duration,
 }
 
 impl SourceConfig {
@@ -195,6 +197,7 @@ impl SourceConfig {
             reconnect_min: Self::RECONNECT_MIN,
             reconnect_max: Self::RECONNECT_MAX,
             patience: Self::PATIENCE,
+            kept: Duration::ZERO,
         }
     }
 

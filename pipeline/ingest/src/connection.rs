@@ -17,6 +17,7 @@ use crate::frame::{Frame, Stamp};
 use crate::gate::{Behind, Gate, MayPass, Unit};
 use crate::lone::Picture;
 use crate::pool::{Decoded, Lonely, Seat};
+use crate::ring::Ring;
 use crate::state::{Tally, count};
 use crate::{Cadence, Refusal, SourceConfig, SourceLocation};
 
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) on_unit: Box<dyn Fn(Unit) + Send + Sync>,
     /// `None`: every key frame is decoded.
     pub(crate) may_pass: Option<MayPass>,
+    /// `None`: nothing is kept of what it sent.
+    pub(crate) ring: Option<Arc<Ring>>,
     /// When the handle was started: time zero of files.
     pub(crate) started_unix_ns: i64,
 }
@@ -217,6 +220,14 @@ impl Parts {
 
     fn seat(&self) -> Option<Arc<Seat>> {
         self.seat.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps a whole unit of this running time, where clips may be asked for.
+    pub(crate) fn keep(&self, caps: &gst::Caps, unit: &gst::Buffer, running_ns: u64, is_key: bool) {
+        if let Some(ring) = &self.shared.ring {
+            let pts = self.pts_base + Duration::from_nanos(running_ns);
+            ring.push(self.connection, caps, unit.clone(), pts, is_key);
+        }
     }
 
     /// A key frame for the pool.

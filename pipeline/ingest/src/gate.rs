@@ -134,7 +134,7 @@ impl Gate {
     pub(crate) fn guard(
         self: &Arc<Self>,
         pad: &gst::Pad,
-        on_unit: impl Fn(&gst::Pad, Unit) + Send + Sync + 'static,
+        on_unit: impl Fn(&gst::Pad, &gst::Buffer, Unit) + Send + Sync + 'static,
         may_pass: impl Fn(&gst::Pad, &gst::BufferRef, &dyn Fn() -> KeyUnit) -> bool + Send + Sync + 'static,
     ) {
         let gate = Arc::clone(self);
@@ -142,7 +142,8 @@ impl Gate {
             let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
             count(&gate.tally.units_in);
-            on_unit(pad, Unit { pts: buffer.pts(), duration: buffer.duration(), key, bytes: buffer.size() });
+            let unit = Unit { pts: buffer.pts(), duration: buffer.duration(), key, bytes: buffer.size() };
+            on_unit(pad, buffer, unit);
             let deltas = gate.ends_deltas(buffer.size(), key);
             if !gate.opens(pad, buffer, key) {
                 return gst::PadProbeReturn::Drop;

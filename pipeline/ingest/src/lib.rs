@@ -30,6 +30,7 @@ mod lone;
 mod pool;
 mod probe;
 mod refusal;
+mod ring;
 mod rtsp;
 mod state;
 mod stream;
@@ -45,6 +46,7 @@ pub use gate::KeyUnit;
 pub use pool::set_decoders;
 pub use probe::{ProbeReport, probe};
 pub use refusal::Refusal;
+pub use ring::{Cut, CutError};
 pub use rtsp::{read_description, read_stream};
 pub use state::{CameraState, Counters};
 

@@ -100,6 +100,7 @@ pub fn probe(location: SourceLocation, timeout: Duration) -> Result<ProbeReport,
             move |frame| lock(&seen).snapshot = Some(frame)
         }),
         may_pass: None,
+        ring: None,
         on_unit: Box::new({
             let (seen, wake) = (Arc::clone(&seen), wake.clone());
             move |unit| {

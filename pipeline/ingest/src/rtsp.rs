@@ -6,7 +6,7 @@
 //! is not understood here are rtspsrc's. Never: a thread a camera, a wait, a copy of a unit that is not decoded.
 //!
 //! ```text
-//! Receiver (a thread for hundreds of cameras, every 20 ms) ─ Line (one camera: connects, watches, connects again)
+//! Receiver (a thread for hundreds of cameras, every 40 ms) ─ Line (one camera: connects, watches, connects again)
 //!     socket ─ Message ─┬─ answers ─ Session (requests, account)
 //!                       ├─ RTCP ─── WallClock
 //!                       └─ RTP ──── Depay: units ─ gate ─ Pool
@@ -53,7 +53,7 @@ pub fn read_stream(bytes: &[u8]) -> String {
                 clock.on_rtcp(packet);
                 let _ = clock.on_rtp(packet, 0, 90_000, 0);
                 depay.push(packet, 0, &mut |unit| {
-                    let is_whole = unit.key.is_some();
+                    let is_whole = unit.data.is_some();
                     let _ = write!(told, "{} {is_whole} {} ", unit.is_key, unit.bytes.max(1).ilog2());
                 });
                 write!(told, "{} ", channel.min(2))

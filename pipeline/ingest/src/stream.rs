@@ -359,7 +359,8 @@ fn into_pool(codec: Codec, parts: &Parts) -> Result<Vec<gst::Element>, gst::glib
 fn guard(guarded: &gst::Pad, parts: &Parts) {
     let (facts, shared, live) = (Arc::clone(&parts.facts), Arc::clone(&parts.shared), parts.live);
     let asked = Arc::clone(&parts.shared);
-    let on_unit = move |pad: &gst::Pad, unit: Unit| {
+    let keeper = parts.shared.ring.is_some().then(|| parts.clone());
+    let on_unit = move |pad: &gst::Pad, buffer: &gst::Buffer, unit: Unit| {
         facts.touch();
         facts.lengthen(unit);
         if !live {
@@ -367,6 +368,9 @@ fn guard(guarded: &gst::Pad, parts: &Parts) {
         }
         if unit.key {
             *facts.caps.lock().unwrap_or_else(PoisonError::into_inner) = pad.current_caps();
+        }
+        if let Some(parts) = &keeper {
+            keep(parts, pad, buffer, unit);
         }
         (shared.on_unit)(unit);
     };
@@ -381,14 +385,26 @@ fn guard(guarded: &gst::Pad, parts: &Parts) {
     });
 }
 
+/// Keeps a unit that arrived whole, where it has a time.
+fn keep(parts: &Parts, pad: &gst::Pad, buffer: &gst::Buffer, unit: Unit) {
+    let is_damaged = unit.pts.is_some_and(|pts| parts.damage.has(pts.nseconds()));
+    if let (Some(caps), Some(running), false) = (pad.current_caps(), running_at(pad, unit.pts), is_damaged) {
+        parts.keep(&caps, buffer, running.nseconds(), unit.key);
+    }
+}
+
+/// Running time of what passes a pad.
+fn running_at(pad: &gst::Pad, pts: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    segment.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(pts)
+}
+
 /// Waits until a unit of a file is due: what is passed over undecoded does not come to the sink, which keeps the time.
 /// Ends early where the pipeline does.
 fn hold(pad: &gst::Pad, buffer: &gst::BufferRef) {
     /// A stop waits so long for it.
     const SLICE: Duration = Duration::from_millis(50);
-    let segment = pad.sticky_event::<gst::event::Segment>(0);
-    let segment = segment.as_ref().and_then(|event| event.segment().downcast_ref::<gst::ClockTime>());
-    let due = buffer.pts().and_then(|pts| segment.map_or(Some(pts), |segment| segment.to_running_time(pts)));
+    let due = running_at(pad, buffer.pts());
     while let (Some(due), Some(now)) =
         (due, pad.parent_element().and_then(|door| door.current_running_time()))
     {

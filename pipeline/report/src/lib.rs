@@ -17,6 +17,7 @@
 //!   any later one of that camera. Calling it again is always safe.
 
 mod annotate;
+mod clip;
 mod commit;
 mod counters;
 mod deliver;
@@ -43,6 +44,7 @@ use logic::look::CameraId;
 use tokio::sync::{Notify, broadcast};
 
 pub use annotate::{Caption, annotate};
+pub use clip::ClipOf;
 pub use commit::Handled;
 pub use counters::CountersSnapshot;
 pub use error::{ErrorClass, ReportError};

@@ -119,8 +119,7 @@ impl Reporter {
 
     async fn erase_files(&self, case_id: &str, erased: &mut Erased) -> Result<(), ReportError> {
         for record in self.store.manifest(case_id).await?.pictures {
-            let copies = record.copy_sha256.as_ref().map(|sha256| ("copies", sha256));
-            for (part, sha256) in [("originals", &record.original_sha256)].into_iter().chain(copies) {
+            for (part, sha256) in record.files() {
                 if self.store.is_shown(sha256.as_str()).await? {
                     continue;
                 }

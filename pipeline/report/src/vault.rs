@@ -3,6 +3,7 @@
 //! ```text
 //! originals/<yyyy-mm-dd>/<sha256>.jpg   as the camera saw it; nothing here reads these back to send them
 //! copies/<yyyy-mm-dd>/<sha256>.jpg      masked; what the poster uploads
+//! clips/<yyyy-mm-dd>/<sha256>.mp4       seconds around a confirmation as the camera sent them; they never leave
 //! cases/<case_id>.json                  which files belong to which case, with model and configuration hashes
 //! staged/<camera>/<spot>.*              first frames of candidates (see `staging`)
 //! tmp/                                  half-written files; emptied at open
@@ -34,7 +35,32 @@ const FOLDER_MODE: u32 = 0o700;
 /// Longest camera id in bytes; file systems take 255 for one name.
 const CAMERA_NAME_BYTES_MAX: usize = 200;
 
-/// One picture of a case: the original, and the masked copy where there is one.
+/// Kinds of files, each in a folder of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Originals,
+    Copies,
+    Clips,
+}
+
+impl Part {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Originals => "originals",
+            Self::Copies => "copies",
+            Self::Clips => "clips",
+        }
+    }
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Originals | Self::Copies => "jpg",
+            Self::Clips => "mp4",
+        }
+    }
+}
+
+/// One picture or clip of a case: the original, and the masked copy where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VaultRecord {
     /// What it shows.
@@ -56,6 +82,16 @@ pub struct VaultRecord {
 }
 
 impl VaultRecord {
+    /// Its files.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (Part, &Sha256Hex)> {
+        let original = match self.role {
+            EvidenceRole::Clip => Part::Clips,
+            _ => Part::Originals,
+        };
+        let copy = self.copy_sha256.as_ref().map(|sha256| (Part::Copies, sha256));
+        std::iter::once((original, &self.original_sha256)).chain(copy)
+    }
+
     /// What the case says of it; `None` where there is no copy to show.
     pub fn leaving(&self) -> Option<Evidence> {
         let sha256 = self.copy_sha256.as_ref()?.to_string();
@@ -120,7 +156,7 @@ impl Vault {
     /// The disk's.
     pub fn open(folder: &Path) -> Result<Self, ReportError> {
         let vault = Self { folder: folder.to_owned(), temp_number: AtomicU64::new(0) };
-        for part in ["originals", "copies", "cases", "staged", "tmp"] {
+        for part in ["originals", "copies", "clips", "cases", "staged", "tmp"] {
             make_folder(&folder.join(part))?;
         }
         let temp = folder.join("tmp");
@@ -141,7 +177,7 @@ impl Vault {
     /// # Errors
     /// The disk's, or a time outside the calendar.
     pub fn put_original(&self, jpeg: &Jpeg, captured_at: Timestamp) -> Result<(), ReportError> {
-        self.put(self.path_of("originals", &jpeg.sha256, captured_at)?, &jpeg.bytes)
+        self.put(self.path_of(Part::Originals, &jpeg.sha256, captured_at)?, &jpeg.bytes)
     }
 
     /// Keeps a masked copy.
@@ -149,7 +185,28 @@ impl Vault {
     /// # Errors
     /// The disk's, or a time outside the calendar.
     pub fn put_copy(&self, copy: &MaskedJpeg, captured_at: Timestamp) -> Result<(), ReportError> {
-        self.put(self.path_of("copies", &copy.jpeg().sha256, captured_at)?, &copy.jpeg().bytes)
+        self.put(self.path_of(Part::Copies, &copy.jpeg().sha256, captured_at)?, &copy.jpeg().bytes)
+    }
+
+    /// Where a clip may be written before it is kept: thrown away at open.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        let number = self.temp_number.fetch_add(1, Ordering::Relaxed);
+        self.folder.join("tmp").join(format!("{number}.{}", Part::Clips.extension()))
+    }
+
+    /// Keeps a clip that was written to a [`Vault::scratch`].
+    pub(crate) fn put_clip(&self, scratch: &Path, captured_at: Timestamp) -> Result<Sha256Hex, ReportError> {
+        let read = File::open(scratch).and_then(|mut file| {
+            file.sync_all()?;
+            Sha256Hex::of_reader(&mut file)
+        });
+        let (sha256, _) = read.map_err(ReportError::disk("read", scratch))?;
+        let path = self.path_of(Part::Clips, &sha256, captured_at)?;
+        let folder = parent_of(&path);
+        make_folder(folder)?;
+        fs::rename(scratch, &path).map_err(ReportError::disk("rename to", &path))?;
+        flush_folder(folder)?;
+        Ok(sha256)
     }
 
     /// Reads a masked copy, to send it.
@@ -157,7 +214,7 @@ impl Vault {
     /// # Errors
     /// The disk's, other than that the file is not there.
     pub fn read_copy(&self, sha256: &Sha256Hex, captured_at: Timestamp) -> Result<CopyRead, ReportError> {
-        let path = self.path_of("copies", sha256, captured_at)?;
+        let path = self.path_of(Part::Copies, sha256, captured_at)?;
         match fs::read(&path) {
             Ok(bytes) if Sha256Hex::of(&bytes) == *sha256 => Ok(CopyRead::Good(bytes)),
             Ok(_) => Ok(CopyRead::Damaged),
@@ -197,11 +254,12 @@ impl Vault {
         Ok(names)
     }
 
-    /// Hashes a picture in `originals` or `copies`. Its path is given from the vault's folder on.
-    pub(crate) fn check_file(&self, part: &str, sha256: &Sha256Hex, at: Timestamp) -> (PathBuf, FileRead) {
+    /// Hashes a file. Its path is given from the vault's folder on.
+    pub(crate) fn check_file(&self, part: Part, sha256: &Sha256Hex, at: Timestamp) -> (PathBuf, FileRead) {
         let Ok(path) = self.path_of(part, sha256, at) else {
             let why = format!("its time, {} ms since 1970, has no calendar day", at.as_millis());
-            return (PathBuf::from(format!("{part}/{sha256}.jpg")), FileRead::Unreadable(why));
+            let path = PathBuf::from(part.folder()).join(format!("{sha256}.{}", part.extension()));
+            return (path, FileRead::Unreadable(why));
         };
         let read = match File::open(&path).and_then(|mut file| Sha256Hex::of_reader(&mut file)) {
             Ok((found, bytes)) if found == *sha256 => FileRead::Good { bytes },
@@ -212,10 +270,10 @@ impl Vault {
         (path.strip_prefix(&self.folder).unwrap_or(&path).to_owned(), read)
     }
 
-    /// Erases a picture. Returns its bytes, or `None` where it was not there.
+    /// Erases a file. Returns its bytes, or `None` where it was not there.
     pub(crate) fn erase(
         &self,
-        part: &str,
+        part: Part,
         sha256: &Sha256Hex,
         at: Timestamp,
     ) -> Result<Option<u64>, ReportError> {
@@ -237,8 +295,9 @@ impl Vault {
         self.folder.join("staged")
     }
 
-    fn path_of(&self, part: &str, sha256: &Sha256Hex, at: Timestamp) -> Result<PathBuf, ReportError> {
-        Ok(self.folder.join(part).join(day_of(at)?).join(format!("{sha256}.jpg")))
+    fn path_of(&self, part: Part, sha256: &Sha256Hex, at: Timestamp) -> Result<PathBuf, ReportError> {
+        let name = format!("{sha256}.{}", part.extension());
+        Ok(self.folder.join(part.folder()).join(day_of(at)?).join(name))
     }
 
     /// Writes a content-addressed file once.

@@ -369,9 +369,7 @@ fn files(vault: &Vault, case_id: &str, logged: &[VaultRecord], kept: &[KeptRow],
     let records = logged.iter().chain(kept.iter().filter_map(|row| row.record.as_ref()));
     let mut named = BTreeSet::new();
     for record in records {
-        let originals = ("originals", &record.original_sha256);
-        let copies = record.copy_sha256.as_ref().map(|sha256| ("copies", sha256));
-        for (part, sha256) in std::iter::once(originals).chain(copies) {
+        for (part, sha256) in record.files() {
             named.insert((part, sha256, record.captured_at.as_millis()));
         }
     }

@@ -176,7 +176,8 @@ fn stream(sketch: &Sketch<'_>) -> String {
          # A smaller stream for walls of pictures: sub_url.\n\
          # Seconds of silence after which the stream counts as stalled.\n#silent_secs_max = {SILENT_SECS_MAX}\n\
          # Longest that a street on which nothing moves is left alone, seconds; 0: every key frame is looked at.\n\
-         #quiet_secs_max = {QUIET_SECS_MAX}\n"
+         #quiet_secs_max = {QUIET_SECS_MAX}\n\
+         # Seconds around a confirmation that are kept as a clip; they are held in memory meanwhile.\n#clip_secs = 10\n"
     );
     // A clip has neither.
     if sketch.url.contains("://") {

@@ -127,6 +127,45 @@ fn closed_and_still_there_is_a_new_case_linked_to_the_old() {
     server.stop();
 }
 
+/// What the camera sent around a confirmation lies in the vault, and nowhere else.
+#[test]
+fn a_case_keeps_a_clip_of_its_confirmation() {
+    let node = NodeFolder::new();
+    let server = serve(&["litter"], Duration::from_secs(16));
+    let changes = [("dwell_secs = 20", "dwell_secs = 6"), ("[calibration]", "clip_secs = 4\n[calibration]")];
+    node.sample_camera("litter", server.port(), &changes);
+    let service = node.start();
+    let case = node.wait_for_cases(CASE_WITHIN, |cases| !cases.is_empty()).remove(0);
+    let vault = node.folder.path().join("data/report/vault");
+    let manifest = vault.join(format!("cases/{}.json", case.case_id));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let record = loop {
+        let manifest: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap_or_default()).unwrap_or_default();
+        let pictures = manifest["pictures"].as_array().cloned().unwrap_or_default();
+        if let Some(clip) = pictures.into_iter().find(|picture| picture["role"] == "clip") {
+            break clip;
+        }
+        assert!(Instant::now() < deadline, "no clip in {manifest}");
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let from: Timestamp = record["captured_at"].as_str().unwrap().parse().unwrap();
+    let ahead_ms = case.confirmed_at.millis_since(from);
+    assert!((2_000..5_000).contains(&ahead_ms), "it begins {ahead_ms} ms before the confirmation");
+    let (day, sha256) = (&from.to_string()[..10], record["original_sha256"].as_str().unwrap());
+    let path = vault.join("clips").join(day).join(format!("{sha256}.mp4"));
+    let mut clip = ingest::Clip::open(&path, "clip", ingest::Cadence::Fps(60.0), from).unwrap();
+    let mut last = from;
+    while let Some(frame) = clip.next_frame().unwrap() {
+        last = frame.at;
+    }
+    let secs = last.millis_since(from) as f64 / 1e3;
+    assert!((3.5..7.5).contains(&secs), "{secs} s");
+    assert!(last > case.confirmed_at);
+    assert_eq!(service.terminate(), Some(0));
+    server.stop();
+}
+
 /// The whole demo, as a user types it.
 #[test]
 fn the_demo_finds_everything_once_and_nothing_else() {

@@ -1,8 +1,8 @@
 //! RTP packets to access units (RFC 6184 for H.264, RFC 7798 for H.265), key frames whole and delta units as sizes.
 //!
 //! What comes in: packets of one stream in the order of their arrival. What goes out: every unit with its size and
-//! time; the bytes of key frames, with start codes and their parameter sets. Never: a copy of a delta unit; a unit of
-//! which packets are missing called whole.
+//! time; the bytes of key frames, with start codes and their parameter sets. Never: a copy of a delta unit, unless they
+//! are asked for; a unit of which packets are missing called whole.
 
 use crate::decode::{Codec, Nal};
 
@@ -17,8 +17,8 @@ const SETS: usize = 3;
 /// One access unit.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Access {
-    /// Its bytes, where it is a key frame that arrived whole.
-    pub(crate) key: Option<Vec<u8>>,
+    /// Its bytes, where it arrived whole and is a key frame or deltas are kept.
+    pub(crate) data: Option<Vec<u8>>,
     /// It stands alone.
     pub(crate) is_key: bool,
     /// Packets of it are missing.
@@ -50,6 +50,7 @@ struct Building {
 pub(crate) struct Depay {
     codec: Codec,
     payload_type: u8,
+    keeps_deltas: bool,
     sets: [Option<Vec<u8>>; SETS],
     building: Option<Building>,
     last: Option<u16>,
@@ -60,8 +61,15 @@ pub(crate) struct Depay {
 impl Depay {
     /// `sets` are parameter sets that the description held.
     pub(crate) fn new(codec: Codec, payload_type: u8, sets: Vec<Vec<u8>>) -> Self {
-        let mut depay =
-            Self { codec, payload_type, sets: Default::default(), building: None, last: None, key_bytes: 0 };
+        let mut depay = Self {
+            codec,
+            payload_type,
+            keeps_deltas: false,
+            sets: Default::default(),
+            building: None,
+            last: None,
+            key_bytes: 0,
+        };
         for set in sets {
             if let Nal::Set(kind) = codec.nal(&set)
                 && set.len() <= SET_BYTES_MAX
@@ -70,6 +78,11 @@ impl Depay {
             }
         }
         depay
+    }
+
+    /// Delta units come with their bytes, too.
+    pub(crate) fn keep_deltas(&mut self) {
+        self.keeps_deltas = true;
     }
 
     /// Takes one packet; `out` gets the units that it ends: none, one, or two where a marker was missing.
@@ -111,9 +124,9 @@ impl Depay {
         if is_key {
             self.key_bytes = unit.data.len();
         }
-        let key = (is_key && !is_damaged).then_some(unit.data);
+        let data = ((is_key || self.keeps_deltas) && !is_damaged).then_some(unit.data);
         let Building { rtp, receipt_ns, bytes, .. } = unit;
-        out(Access { key, is_key, is_damaged, bytes, rtp, receipt_ns });
+        out(Access { data, is_key, is_damaged, bytes, rtp, receipt_ns });
     }
 
     fn h264(&mut self, payload: &[u8]) {
@@ -201,7 +214,9 @@ impl Depay {
             Nal::Set(at) => unit.has[at] = true,
             Nal::Delta if unit.is_key.is_none() => {
                 unit.is_key = Some(false);
-                unit.data = Vec::new();
+                if !self.keeps_deltas {
+                    unit.data = Vec::new();
+                }
             }
             Nal::Key if unit.is_key.is_none() => {
                 unit.is_key = Some(true);
@@ -223,7 +238,7 @@ impl Depay {
     fn add(&mut self, bytes: &[u8]) {
         let Some(unit) = &mut self.building else { return };
         unit.bytes += bytes.len();
-        if unit.is_key == Some(false) || unit.is_damaged {
+        if unit.is_key == Some(false) && !self.keeps_deltas || unit.is_damaged {
             return;
         }
         if unit.data.len() + bytes.len() > UNIT_BYTES_MAX {
@@ -345,11 +360,11 @@ mod tests {
         sender.send(3, true, &[0x65, 30]);
         let [first, delta, second] = &sender.taken[..] else { panic!("{:?}", sender.taken) };
         assert_eq!(
-            first.key.as_ref().unwrap(),
+            first.data.as_ref().unwrap(),
             &with_codes(&[SPS, PPS, &[0x65, 10, 11, 12, 13], &[0x65, 20]])
         );
-        assert_eq!((delta.is_key, delta.bytes, delta.key.is_none(), delta.rtp), (false, 8, true, 2));
-        assert_eq!(second.key.as_ref().unwrap(), &with_codes(&[&[0x67, 9, 9], &[0x68, 8], &[0x65, 30]]));
+        assert_eq!((delta.is_key, delta.bytes, delta.data.is_none(), delta.rtp), (false, 8, true, 2));
+        assert_eq!(second.data.as_ref().unwrap(), &with_codes(&[&[0x67, 9, 9], &[0x68, 8], &[0x65, 30]]));
         assert_eq!((second.receipt_ns, second.is_damaged), (3, false));
     }
 
@@ -379,8 +394,25 @@ mod tests {
         sender.send(1, true, &[0x62, 1, 0x40 | 19, 6]);
         sender.send(2, true, &[0x02, 1, 4]);
         let [key, delta] = &sender.taken[..] else { panic!("{:?}", sender.taken) };
-        assert_eq!(key.key.as_ref().unwrap(), &with_codes(&[&vps, &sps, &pps, &[0x26, 1, 5, 5, 6]]));
+        assert_eq!(key.data.as_ref().unwrap(), &with_codes(&[&vps, &sps, &pps, &[0x26, 1, 5, 5, 6]]));
         assert!(!delta.is_key);
+    }
+
+    #[test]
+    fn a_delta_unit_comes_whole_where_it_is_asked_for() {
+        let mut sender = Sender::new(Codec::H264, &[SPS, PPS]);
+        sender.depay.keep_deltas();
+        sender.send(1, true, &[0x65, 20]);
+        sender.send(2, false, &[0x06, 5]);
+        sender.send(2, true, &[0x41, 0x9a, 1]);
+        sender.send(3, false, &[0x5c, 0x81, 7]);
+        sender.sequence = sender.sequence.wrapping_add(1);
+        sender.send(3, true, &[0x5c, 0x41, 9]);
+        let [key, delta, broken] = &sender.taken[..] else { panic!("{:?}", sender.taken) };
+        assert_eq!(key.data.as_ref().unwrap(), &with_codes(&[SPS, PPS, &[0x65, 20]]));
+        assert_eq!(delta.data.as_ref().unwrap(), &with_codes(&[&[0x06, 5], &[0x41, 0x9a, 1]]));
+        assert_eq!((delta.is_key, delta.bytes), (false, 13));
+        assert_eq!((broken.is_damaged, &broken.data), (true, &None));
     }
 
     #[test]
@@ -394,7 +426,7 @@ mod tests {
         sender.send(4, true, &[0x41, 4]);
         sender.send(5, true, &[0x65, 5]);
         let told: Vec<_> =
-            sender.taken.iter().map(|unit| (unit.rtp, unit.is_damaged, unit.key.is_some())).collect();
+            sender.taken.iter().map(|unit| (unit.rtp, unit.is_damaged, unit.data.is_some())).collect();
         assert_eq!(
             told,
             [(1, true, false), (2, true, false), (3, false, true), (4, true, false), (5, false, true)]

@@ -327,6 +327,7 @@ struct Connection {
 /// The video of a connection that plays.
 struct Stream {
     depay: Depay,
+    caps: gst::Caps,
     clock_rate: u32,
     deltas: Deltas,
     times: Option<Times>,
@@ -448,15 +449,23 @@ impl Connection {
         let seat = Pool::shared().seat(video.codec, move |decoded| parts.take(decoded));
         let no_thread = |error| Fall::Refused(Refusal::Other(format!("no thread for a decoder: {error}")));
         self.parts.sit(seat.map_err(no_thread)?);
-        let depay = Depay::new(video.codec, video.payload_type, video.sets);
-        self.stream =
-            Some(Stream { depay, clock_rate: video.clock_rate, deltas: Deltas::default(), times: None });
+        let mut depay = Depay::new(video.codec, video.payload_type, video.sets);
+        if self.parts.shared.ring.is_some() {
+            depay.keep_deltas();
+        }
+        self.stream = Some(Stream {
+            depay,
+            caps: video.codec.caps(),
+            clock_rate: video.clock_rate,
+            deltas: Deltas::default(),
+            times: None,
+        });
         Ok(())
     }
 
     fn packet(&mut self, channel: u8, packet: &[u8], receipt_ns: i64) {
         let Some(stream) = &mut self.stream else { return };
-        let Stream { depay, clock_rate, deltas, times } = stream;
+        let Stream { depay, caps, clock_rate, deltas, times } = stream;
         let (rtp, rtcp) = self.session.channels;
         if channel == rtcp && rtcp != rtp {
             self.parts.clock.on_rtcp(packet);
@@ -474,7 +483,7 @@ impl Connection {
             if let Some(skew_ms) = self.parts.clock.on_unit(of, running_ns, *clock_rate, unit.receipt_ns) {
                 self.parts.shared.tally.set_skew(skew_ms);
             }
-            pass(&self.parts, deltas, unit, running_ns);
+            pass(&self.parts, caps, deltas, unit, running_ns);
         });
     }
 }
@@ -503,7 +512,7 @@ impl Times {
 }
 
 /// The gate before the pool, as [`crate::gate`] has it for GStreamer's pads.
-fn pass(parts: &Parts, deltas: &mut Deltas, unit: Access, running_ns: i64) {
+fn pass(parts: &Parts, caps: &gst::Caps, deltas: &mut Deltas, unit: Access, running_ns: i64) {
     let (shared, facts) = (&parts.shared, &parts.facts);
     let running_ns = u64::try_from(running_ns).unwrap_or(0);
     count(&shared.tally.units_in);
@@ -521,7 +530,11 @@ fn pass(parts: &Parts, deltas: &mut Deltas, unit: Access, running_ns: i64) {
     if unit.is_damaged {
         return count(&shared.tally.damaged_dropped);
     }
-    let Some(key) = unit.key else { return count(&shared.tally.delta_dropped) };
+    let unit_data = unit.data.map(gst::Buffer::from_mut_slice);
+    if let Some(data) = &unit_data {
+        parts.keep(caps, data, running_ns, unit.is_key);
+    }
+    let Some(key) = unit_data.filter(|_| unit.is_key) else { return count(&shared.tally.delta_dropped) };
     if let (Some(may_pass), Some(before)) = (&shared.may_pass, before)
         // The first frame of a connection says that the stream is live.
         && facts.frames.load(Ordering::Relaxed) > 0
@@ -529,5 +542,5 @@ fn pass(parts: &Parts, deltas: &mut Deltas, unit: Access, running_ns: i64) {
     {
         return count(&shared.tally.quiet_dropped);
     }
-    parts.put(Lonely { unit: gst::Buffer::from_mut_slice(key), running_ns, receipt_ns: unit.receipt_ns });
+    parts.put(Lonely { unit: key, running_ns, receipt_ns: unit.receipt_ns });
 }

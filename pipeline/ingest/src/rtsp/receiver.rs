@@ -1,6 +1,6 @@
 //! The threads that receive for all cameras.
 //!
-//! What comes in: cameras, at any time. What goes out: each one's turn, some fifty a second. Sockets are read in turns
+//! What comes in: cameras, at any time. What goes out: each one's turn, twenty-five a second. Sockets are read in turns
 //! and not when something comes: a stream of four megabits is some 350 packets a second, and as many wake-ups would cost
 //! more than all else. Never: a camera that waits for another one's network.
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::line::{Last, Line, Turn};
 
 /// From turn to turn.
-const TURN_EVERY: Duration = Duration::from_millis(20);
+const TURN_EVERY: Duration = Duration::from_millis(40);
 /// Processors that one thread receives for.
 const PROCESSORS_A_THREAD: usize = 8;
 /// What is read at once.

@@ -372,6 +372,30 @@ async fn bind_spot(tx: &mut SqliteConnection, finding: &Finding, case_id: &str) 
     Ok(())
 }
 
+impl Store {
+    /// Enters a clip that is in the vault. `false`, and nothing changes, where the case's evidence was erased.
+    pub(crate) async fn add_clip(
+        &self,
+        case_id: &str,
+        clip: &VaultRecord,
+        now: Timestamp,
+    ) -> Result<bool, ReportError> {
+        let mut tx = self.begin().await?;
+        let is_kept: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM cases WHERE case_id = ? AND erased_at_ms IS NULL)",
+        )
+        .bind(case_id)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(ReportError::store("look up a clip's case"))?;
+        if is_kept {
+            keep_pictures(&mut tx, case_id, std::slice::from_ref(clip), now).await?;
+            finish(tx).await?;
+        }
+        Ok(is_kept)
+    }
+}
+
 async fn keep_pictures(
     tx: &mut SqliteConnection,
     case_id: &str,

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use report::{ChainHead, ReportError, Retry, Store, VaultFault, VaultFinding, VaultReport, verify_vault};
+use calib::time::Timestamp;
+use logic::case::EvidenceRole;
+use logic::look::CameraId;
+use report::{ChainHead, ClipOf, ReportError, Retry, Store, VaultFault, VaultFinding, VaultReport, verify_vault};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tempfile::{TempDir, tempdir};
 
@@ -100,6 +103,71 @@ async fn a_changed_byte_and_a_file_that_is_gone_are_named() {
         let found = only(&report);
         assert_eq!((found.fault, found.file.as_ref()), (VaultFault::FileMissing, Some(&inside)));
     }
+}
+
+/// A clip of the first case, as the camera sent it.
+async fn keep_clip(folder: &Path, case_id: &str) {
+    let reporter = reopen(&config(folder, NOWHERE)).await;
+    let scratch = reporter.clip_scratch();
+    std::fs::write(&scratch, b"an MP4").unwrap();
+    let provenance = provenance();
+    let of = ClipOf {
+        case_id: case_id.to_owned(),
+        camera: CameraId::new("a"),
+        captured_at: Timestamp::from_millis(START_MS + 55_000),
+        model: provenance.model,
+        config_sha256: provenance.config_sha256,
+    };
+    reporter.keep_clip(&of, &scratch).await.unwrap();
+    assert_eq!((reporter.counters().clips_kept, reporter.counters().clips_missed), (1, 0));
+    reporter.close().await;
+}
+
+#[tokio::test]
+async fn a_clip_is_kept_with_its_case_and_guarded_like_its_pictures_and_is_told_to_nobody() {
+    let (dir, [case_id, _]) = kept().await;
+    let before = verify(dir.path()).await;
+    keep_clip(dir.path(), &case_id).await;
+    let report = verify(dir.path()).await;
+    assert_eq!(report.findings, []);
+    assert_eq!((report.files, report.records), (before.files + 1, before.records + 1));
+    let path = some_file(dir.path(), "clips");
+    assert_eq!(path.extension().unwrap(), "mp4");
+    let manifest = std::fs::read_to_string(dir.path().join(format!("vault/cases/{case_id}.json"))).unwrap();
+    assert!(manifest.contains(path.file_stem().unwrap().to_str().unwrap()), "{manifest}");
+    let store = Store::open_beside(dir.path()).await.unwrap();
+    assert_eq!(store.outbox(None).await.unwrap().len(), 3, "two cases and a sighting, as before");
+    for told in store.cases().await.unwrap() {
+        assert!(told.case.evidence.iter().all(|piece| piece.masked && piece.role != EvidenceRole::Clip));
+    }
+    store.close().await;
+    std::fs::write(&path, b"an mp4").unwrap();
+    let report = verify(dir.path()).await;
+    let found = only(&report);
+    let inside = path.strip_prefix(dir.path()).unwrap();
+    assert_eq!((found.fault, found.file.as_deref()), (VaultFault::FileAltered, Some(inside)));
+}
+
+#[tokio::test]
+async fn a_clip_of_no_case_is_missed_and_leaves_nothing_behind() {
+    let (dir, _) = kept().await;
+    let reporter = reopen(&config(dir.path(), NOWHERE)).await;
+    let scratch = reporter.clip_scratch();
+    let provenance = provenance();
+    let of = ClipOf {
+        case_id: "none".to_owned(),
+        camera: CameraId::new("a"),
+        captured_at: Timestamp::from_millis(START_MS),
+        model: provenance.model,
+        config_sha256: provenance.config_sha256,
+    };
+    assert!(reporter.keep_clip(&of, &scratch).await.is_err(), "nothing was written there");
+    std::fs::write(&scratch, b"an MP4").unwrap();
+    reporter.keep_clip(&of, &scratch).await.unwrap();
+    assert_eq!((reporter.counters().clips_kept, reporter.counters().clips_missed), (0, 2));
+    reporter.close().await;
+    assert_eq!(verify(dir.path()).await.findings, []);
+    assert!(std::fs::read_dir(dir.path().join("vault/clips")).unwrap().next().is_none());
 }
 
 #[tokio::test]

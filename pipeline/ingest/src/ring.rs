@@ -1,0 +1,272 @@
+//! The last seconds of a camera as it sent them: what a clip is cut from.
+//!
+//! What comes in: every access unit that arrived whole, key frames and deltas, in the order of decoding. What goes out:
+//! those around a moment, from a key frame on, as an MP4 with nothing encoded anew. Never: more than its limits, units of
+//! two connections in one clip, a unit of which packets are missing.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+
+use crate::decode::Codec;
+
+/// What a ring holds at most, whatever a camera sends: half a minute of 8 Mbit/s.
+const RING_BYTES_MAX: usize = 32 << 20;
+/// How long writing a clip may take.
+const WRITE_LIMIT: gst::ClockTime = gst::ClockTime::from_seconds(30);
+
+/// Why a clip cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("clip {}: {reason}", .path.display())]
+pub struct CutError {
+    /// Which.
+    pub path: PathBuf,
+    /// What went wrong.
+    pub reason: String,
+}
+
+struct Kept {
+    unit: gst::Buffer,
+    /// As of the frames: since the camera was started.
+    pts: Duration,
+    is_key: bool,
+}
+
+#[derive(Default)]
+struct Inner {
+    connection: u64,
+    caps: Option<gst::Caps>,
+    units: VecDeque<Kept>,
+    bytes: usize,
+}
+
+/// What is kept of one camera.
+pub(crate) struct Ring {
+    length: Duration,
+    inner: Mutex<Inner>,
+}
+
+impl Ring {
+    /// Keeps at least so much, from a key frame on.
+    pub(crate) fn new(length: Duration) -> Self {
+        Self { length, inner: Mutex::default() }
+    }
+
+    /// Keeps a unit of this connection. What stands before the first key frame is of no use.
+    pub(crate) fn push(
+        &self,
+        connection: u64,
+        caps: &gst::Caps,
+        unit: gst::Buffer,
+        pts: Duration,
+        is_key: bool,
+    ) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_other = inner.connection != connection || inner.caps.as_ref() != Some(caps);
+        if is_other && (is_key || inner.connection != connection) {
+            *inner = Inner { connection, caps: Some(caps.clone()), ..Inner::default() };
+        }
+        if inner.units.is_empty() && !is_key {
+            return;
+        }
+        inner.bytes += unit.size();
+        inner.units.push_back(Kept { unit, pts, is_key });
+        if is_key {
+            inner.shorten(pts.saturating_sub(self.length));
+        }
+        while inner.bytes > RING_BYTES_MAX {
+            inner.drop_group();
+        }
+    }
+
+    /// What lies between two moments, from the last key frame before the first on; `None` where nothing is left of it.
+    pub(crate) fn cut(&self, from: Duration, to: Duration) -> Option<Cut> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = inner.units.iter().rposition(|kept| kept.is_key && kept.pts <= from).unwrap_or(0);
+        let units: Vec<(gst::Buffer, Duration)> = inner
+            .units
+            .range(first..)
+            .take_while(|kept| kept.pts <= to)
+            .map(|kept| (kept.unit.clone(), kept.pts))
+            .collect();
+        let caps = inner.caps.clone()?;
+        (!units.is_empty()).then_some(Cut { caps, units })
+    }
+}
+
+impl Inner {
+    /// Drops groups of pictures that end before this moment.
+    fn shorten(&mut self, until: Duration) {
+        while let Some(next) = self.units.iter().skip(1).find(|kept| kept.is_key)
+            && next.pts <= until
+        {
+            self.drop_group();
+        }
+    }
+
+    /// Drops the oldest key frame and what refers to it.
+    fn drop_group(&mut self) {
+        let next = self.units.iter().skip(1).position(|kept| kept.is_key);
+        let count = next.map_or(self.units.len(), |at| at + 1);
+        self.bytes -= self.units.drain(..count).map(|kept| kept.unit.size()).sum::<usize>();
+    }
+}
+
+/// Some seconds of a camera, as it sent them.
+pub struct Cut {
+    caps: gst::Caps,
+    /// In the order of decoding, a key frame first.
+    units: Vec<(gst::Buffer, Duration)>,
+}
+
+impl std::fmt::Debug for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cut").field("units", &self.units.len()).field("span", &self.span()).finish()
+    }
+}
+
+impl Cut {
+    /// The earliest and the latest picture, by the same clock as [`crate::Frame::pts`].
+    pub fn span(&self) -> (Duration, Duration) {
+        let times = || self.units.iter().map(|(_, pts)| *pts);
+        (times().min().unwrap_or_default(), times().max().unwrap_or_default())
+    }
+
+    /// Writes it as an MP4.
+    ///
+    /// # Errors
+    /// An element of GStreamer is missing, or the disk refuses.
+    pub fn write(self, path: &Path) -> Result<(), CutError> {
+        let refuse = |reason: String| CutError { path: path.to_owned(), reason };
+        let start = self.span().0;
+        let source = gst_app::AppSrc::builder()
+            .caps(&self.caps)
+            .format(gst::Format::Time)
+            // All of it is here already.
+            .max_bytes(0)
+            .build();
+        let pipeline = Running(gst::Pipeline::new());
+        let built = chain(&source, &self.caps, path).and_then(|chain| {
+            pipeline.0.add_many(&chain)?;
+            gst::Element::link_many(&chain)
+        });
+        built.map_err(|error| refuse(error.to_string()))?;
+        let begun = pipeline.0.set_state(gst::State::Playing);
+        for (unit, pts) in self.units {
+            let mut unit = unit;
+            let times = unit.make_mut();
+            times.set_pts(gst::ClockTime::try_from(pts.saturating_sub(start)).ok());
+            times.set_dts(None);
+            times.set_duration(None);
+            // What is wrong stands on the bus.
+            let _ = source.push_buffer(unit);
+        }
+        let _ = source.end_of_stream();
+        let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+        let message = pipeline.0.bus().and_then(|bus| bus.timed_pop_filtered(WRITE_LIMIT, &wanted));
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Eos(_)) if begun.is_ok() => Ok(()),
+            Some(gst::MessageView::Error(error)) => Err(refuse(error.error().to_string())),
+            _ => Err(refuse("its end is not written".to_owned())),
+        }
+    }
+}
+
+/// A pipeline that ends with its scope.
+struct Running(gst::Pipeline);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.set_state(gst::State::Null);
+    }
+}
+
+fn chain(
+    source: &gst_app::AppSrc,
+    caps: &gst::CapsRef,
+    path: &Path,
+) -> Result<Vec<gst::Element>, gst::glib::BoolError> {
+    let make = |name: &str| gst::ElementFactory::make(name).build();
+    let codec = Codec::from_caps(caps).ok_or_else(|| gst::glib::bool_error!("it is no H.264 or H.265"))?;
+    Ok(vec![
+        source.clone().upcast(),
+        make(codec.parse())?,
+        // RTP tells when a picture is shown; an MP4 wants to know when it is decoded, too.
+        make(codec.timestamper())?,
+        make("mp4mux")?,
+        gst::ElementFactory::make("filesink")
+            .property("location", path.to_string_lossy().as_ref())
+            .build()?,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caps(codec: Codec) -> gst::Caps {
+        gst::init().unwrap();
+        codec.caps()
+    }
+
+    fn second(at: u64) -> Duration {
+        Duration::from_secs(at)
+    }
+
+    /// A unit a second, every `every`th a key frame.
+    fn fill(ring: &Ring, connection: u64, seconds: std::ops::Range<u64>, every: u64, bytes: usize) {
+        let caps = caps(Codec::H264);
+        for at in seconds {
+            let unit = gst::Buffer::from_mut_slice(vec![0; bytes]);
+            ring.push(connection, &caps, unit, second(at), at.is_multiple_of(every));
+        }
+    }
+
+    fn span(ring: &Ring, from: u64, to: u64) -> Option<(u64, u64)> {
+        let (first, last) = ring.cut(second(from), second(to))?.span();
+        Some((first.as_secs(), last.as_secs()))
+    }
+
+    #[test]
+    fn a_cut_begins_with_a_key_frame_and_ends_where_it_is_asked_to() {
+        let ring = Ring::new(second(20));
+        assert_eq!(span(&ring, 0, 9), None);
+        fill(&ring, 1, 3..60, 5, 10);
+        assert_eq!(span(&ring, 47, 57), Some((45, 57)));
+        assert_eq!(span(&ring, 45, 90), Some((45, 59)), "as much as there is");
+        assert_eq!(span(&ring, 0, 40), Some((35, 40)), "what is older than twenty seconds has gone");
+        assert_eq!(span(&ring, 0, 9), None);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_key_frame_and_what_an_older_connection_sent_is_in_no_cut() {
+        let ring = Ring::new(second(20));
+        fill(&ring, 1, 1..5, 100, 10);
+        assert_eq!(span(&ring, 0, 9), None);
+        fill(&ring, 1, 5..12, 5, 10);
+        fill(&ring, 2, 12..14, 5, 10);
+        assert_eq!(span(&ring, 0, 20), None, "the new connection has sent no key frame yet");
+        fill(&ring, 2, 14..20, 5, 10);
+        assert_eq!(span(&ring, 0, 20), Some((15, 19)));
+    }
+
+    #[test]
+    fn it_never_holds_more_than_its_limit() {
+        let ring = Ring::new(second(1000));
+        fill(&ring, 1, 0..50, 5, 3 << 20);
+        let inner = ring.inner.lock().unwrap();
+        assert!(inner.bytes <= RING_BYTES_MAX, "{}", inner.bytes);
+        assert_eq!(inner.bytes, inner.units.iter().map(|kept| kept.unit.size()).sum::<usize>());
+        assert!(inner.units.front().unwrap().is_key);
+        drop(inner);
+        // One group alone that is over it.
+        let ring = Ring::new(second(1000));
+        fill(&ring, 1, 0..50, 100, 3 << 20);
+        assert!(ring.inner.lock().unwrap().bytes <= RING_BYTES_MAX);
+    }
+}
