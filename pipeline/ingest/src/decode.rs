@@ -89,14 +89,6 @@ impl Codec {
         }
     }
 
-    /// What gives each unit the time at which it is decoded.
-    pub(crate) fn timestamper(self) -> &'static str {
-        match self {
-            Self::H264 => "h264timestamper",
-            Self::H265 => "h265timestamper",
-        }
-    }
-
     /// Whole access units, start codes: what every decoder takes and what needs no waiting for the next unit.
     pub(crate) fn caps(self) -> gst::Caps {
         let name = match self {

@@ -143,7 +143,7 @@ impl Cut {
     /// An element of GStreamer is missing, or the disk refuses.
     pub fn write(self, path: &Path) -> Result<(), CutError> {
         let refuse = |reason: String| CutError { path: path.to_owned(), reason };
-        let start = self.span().0;
+        let times = decoding_times(&self.units);
         let source = gst_app::AppSrc::builder()
             .caps(&self.caps)
             .format(gst::Format::Time)
@@ -157,12 +157,11 @@ impl Cut {
         });
         built.map_err(|error| refuse(error.to_string()))?;
         let begun = pipeline.0.set_state(gst::State::Playing);
-        for (unit, pts) in self.units {
-            let mut unit = unit;
-            let times = unit.make_mut();
-            times.set_pts(gst::ClockTime::try_from(pts.saturating_sub(start)).ok());
-            times.set_dts(None);
-            times.set_duration(None);
+        for ((mut unit, _), (shown, decoded)) in self.units.into_iter().zip(times) {
+            let buffer = unit.make_mut();
+            buffer.set_pts(gst::ClockTime::try_from(shown).ok());
+            buffer.set_dts(gst::ClockTime::try_from(decoded).ok());
+            buffer.set_duration(None);
             // What is wrong stands on the bus.
             let _ = source.push_buffer(unit);
         }
@@ -175,6 +174,17 @@ impl Cut {
             _ => Err(refuse("its end is not written".to_owned())),
         }
     }
+}
+
+/// When each unit is shown and when it is decoded, from the first decoding on. RTP tells the first alone, an MP4 wants to
+/// know both: units are decoded at the pace at which they are shown, as late as leaves none of them late.
+fn decoding_times(units: &[(gst::Buffer, Duration)]) -> Vec<(Duration, Duration)> {
+    let mut paces: Vec<Duration> = units.iter().map(|(_, pts)| *pts).collect();
+    paces.sort_unstable();
+    let start = paces.first().copied().unwrap_or_default();
+    let both = || units.iter().map(|(_, pts)| *pts).zip(&paces);
+    let ahead = both().map(|(pts, pace)| pace.saturating_sub(pts)).max().unwrap_or_default();
+    both().map(|(pts, pace)| (pts + ahead - start, *pace - start)).collect()
 }
 
 /// A pipeline that ends with its scope.
@@ -196,8 +206,6 @@ fn chain(
     Ok(vec![
         source.clone().upcast(),
         make(codec.parse())?,
-        // RTP tells when a picture is shown; an MP4 wants to know when it is decoded, too.
-        make(codec.timestamper())?,
         make("mp4mux")?,
         gst::ElementFactory::make("filesink")
             .property("location", path.to_string_lossy().as_ref())
@@ -253,6 +261,19 @@ mod tests {
         assert_eq!(span(&ring, 0, 20), None, "the new connection has sent no key frame yet");
         fill(&ring, 2, 14..20, 5, 10);
         assert_eq!(span(&ring, 0, 20), Some((15, 19)));
+    }
+
+    #[test]
+    fn what_is_shown_out_of_turn_is_decoded_before_it_is_shown() {
+        gst::init().unwrap();
+        let units: Vec<_> =
+            [7, 10, 8, 9, 13, 11, 12].map(|at| (gst::Buffer::new(), second(at))).into_iter().collect();
+        let times = decoding_times(&units);
+        let told: Vec<_> = times.iter().map(|(shown, decoded)| (shown.as_secs(), decoded.as_secs())).collect();
+        assert_eq!(told, [(1, 0), (4, 1), (2, 2), (3, 3), (7, 4), (5, 5), (6, 6)]);
+        let plain: Vec<_> = [3, 4, 5].map(|at| (gst::Buffer::new(), second(at))).into();
+        assert!(decoding_times(&plain).iter().all(|(shown, decoded)| shown == decoded));
+        assert!(decoding_times(&[]).is_empty());
     }
 
     #[test]

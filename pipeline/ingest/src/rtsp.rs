@@ -63,6 +63,7 @@ pub fn read_stream(bytes: &[u8]) -> String {
                 Ok(Next::Plays) => {
                     if let Some(video) = session.video.take() {
                         depay = Depay::new(video.codec, video.payload_type, video.sets);
+                        depay.keep_deltas();
                     }
                     write!(told, "plays ")
                 }

@@ -36,10 +36,10 @@ impl Thumb {
         if view.width == 0 || view.height == 0 {
             return thumb;
         }
-        let mut sums = vec![0_u32; view.width];
+        let (mut sums, mut inner) = (vec![0_u32; view.width], vec![0_u16; view.width]);
         let tone = full_range(view.range);
         for (row, out) in thumb.luma.chunks_exact_mut(THUMB_WIDTH).enumerate() {
-            sum_rows(view, row, height, &mut sums);
+            sum_rows(view, row, height, &mut inner, &mut sums);
             mean_columns(&sums, view.height as u64, &tone, out);
         }
         thumb
@@ -87,13 +87,21 @@ fn overlap(target: usize, from: usize, to: usize) -> (usize, usize, u32, u32) {
     (first, last, ((first + 1) * to - start) as u32, (end - last * to) as u32)
 }
 
-/// Sums the source rows under one target row, each weighed by its overlap.
-fn sum_rows(view: &YuvView<'_>, row: usize, height: usize, sums: &mut [u32]) {
+/// Sums the source rows under one target row, each weighed by its overlap. `inner` is room for those that lie in it whole.
+fn sum_rows(view: &YuvView<'_>, row: usize, height: usize, inner: &mut [u16], sums: &mut [u32]) {
+    /// So many bytes add up in 16 bits, which is twice as fast.
+    const ROWS: usize = 257;
     let line = |y: usize| &view.luma.data[y * view.luma.stride..][..view.width];
     let (first, last, first_parts, last_parts) = overlap(row, view.height, height);
     sums.fill(0);
-    for y in first + 1..last {
-        for (sum, &value) in sums.iter_mut().zip(line(y)) {
+    for from in (first + 1..last).step_by(ROWS) {
+        inner.fill(0);
+        for y in from..last.min(from + ROWS) {
+            for (sum, &value) in inner.iter_mut().zip(line(y)) {
+                *sum += u16::from(value);
+            }
+        }
+        for (sum, &value) in sums.iter_mut().zip(inner.iter()) {
             *sum += u32::from(value);
         }
     }
@@ -113,7 +121,13 @@ fn mean_columns(sums: &[u32], row_parts: u64, tone: &[u8; 256], out: &mut [u8]) 
         let total = inner
             + u64::from(sums[first]) * u64::from(first_parts)
             + u64::from(sums[last]) * u64::from(last_parts);
-        *value = tone[((total + whole / 2) / whole).min(255) as usize];
+        let rounded = total + whole / 2;
+        // Division of 32 bits is several times as fast, and holds 16 million pixels.
+        let mean = match (u32::try_from(rounded), u32::try_from(whole)) {
+            (Ok(rounded), Ok(whole)) => u64::from(rounded / whole),
+            _ => rounded / whole,
+        };
+        *value = tone[mean.min(255) as usize];
     }
 }
 
@@ -153,6 +167,13 @@ mod tests {
             let thumb = thumb_of(width, height, 1, |_, _| 255);
             assert!(thumb.luma().iter().all(|&value| value == 0) && thumb.aspect() > 0.0);
         }
+    }
+
+    #[test]
+    fn hundreds_of_white_rows_under_one_are_white() {
+        let thumb = thumb_of(4, 200_000, 0, |_, _| 255);
+        assert_eq!(thumb.height(), THUMB_HEIGHT_MAX);
+        assert!(thumb.luma().iter().all(|&value| value == 255));
     }
 
     proptest! {
