@@ -269,7 +269,8 @@ mod tests {
         let units: Vec<_> =
             [7, 10, 8, 9, 13, 11, 12].map(|at| (gst::Buffer::new(), second(at))).into_iter().collect();
         let times = decoding_times(&units);
-        let told: Vec<_> = times.iter().map(|(shown, decoded)| (shown.as_secs(), decoded.as_secs())).collect();
+        let told: Vec<_> =
+            times.iter().map(|(shown, decoded)| (shown.as_secs(), decoded.as_secs())).collect();
         assert_eq!(told, [(1, 0), (4, 1), (2, 2), (3, 3), (7, 4), (5, 5), (6, 6)]);
         let plain: Vec<_> = [3, 4, 5].map(|at| (gst::Buffer::new(), second(at))).into();
         assert!(decoding_times(&plain).iter().all(|(shown, decoded)| shown == decoded));

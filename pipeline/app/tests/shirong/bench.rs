@@ -70,7 +70,8 @@ fn a_quiet_street_is_passed_over_and_counted() {
         Encoding { size: (640, 360), secs: 40.0, fps: 10, key_frames_every: 5, ..Encoding::default() };
     still_clip(samples::Picture { rgb: &rgb, width: 640, height: 360 }, encoding, &quiet).unwrap();
     let quiet = quiet.to_str().unwrap();
-    let arguments = [quiet, "--cameras", "2", "--secs", "12", "--rounds", "1", "--rtsp"];
+    // However quiet it is, it is looked at four times a dwell.
+    let arguments = [quiet, "--cameras", "2", "--secs", "12", "--dwell", "20", "--rounds", "1", "--rtsp"];
     let (gated, told) = journey(folder.path(), &arguments);
     let looks = gated["looks"].as_u64().unwrap();
     let passed = gated["drops"]["quiet"].as_u64().unwrap();

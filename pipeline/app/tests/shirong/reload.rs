@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use samples::{Encoding, RtspServer, ServedCamera, pattern_clip};
+use samples::{Crowd, Encoding, pattern_clip};
 use serde_json::Value;
 
 use crate::street::{NodeFolder, client};
@@ -32,9 +32,9 @@ impl Told {
         Self { node, health, http: client(), runtime }
     }
 
-    fn camera(&self, id: &str, port: u16, path: &str, dwell_secs: &str) {
+    fn camera(&self, id: &str, url: &str, dwell_secs: &str) {
         let text = format!(
-            "name = '{id}'\n[stream]\nurl = 'rtsp://127.0.0.1:{port}/{path}'\nquiet_secs_max = 0\n\
+            "name = '{id}'\n[stream]\nurl = '{url}'\nquiet_secs_max = 0\n\
              [[zone]]\nid = 'all'\nkind = 'footway'\npolygon = [[0, 0], [1, 0], [1, 1], [0, 1]]\n\
              [[rule]]\nkind = 'litter'\nzones = ['all']\ndwell_secs = {dwell_secs}\n"
         );
@@ -83,10 +83,10 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
         Encoding { size: (320, 192), secs: 60.0, fps: 5, key_frames_every: 10, ..Encoding::default() };
     pattern_clip("smpte", encoding, &clip).unwrap();
     let ids: Vec<String> = (0..CAMERAS).map(|number| format!("camera-{number:02}")).collect();
-    let served = ids.iter().map(String::as_str).chain(["other", "late"]);
-    let server = RtspServer::start(0, served.map(|id| ServedCamera::new(id, &clip)).collect()).unwrap();
-    for id in &ids {
-        told.camera(id, server.port(), id, "60");
+    let (other, late) = (CAMERAS, CAMERAS + 1);
+    let server = Crowd::start(&[clip], CAMERAS + 2).unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        told.camera(id, &server.url(number), "60");
     }
     let service = told.node.start();
     told.wait_for("all are live", |said| said["cameras"]["live"] == CAMERAS);
@@ -100,13 +100,13 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
 
     // A rule's number, another stream, a mistake, an address that cannot be one, a file that goes and one that
     // comes.
-    told.camera(&ids[0], server.port(), &ids[0], "30");
-    told.camera(&ids[1], server.port(), "other", "60");
-    told.camera(&ids[2], server.port(), &ids[2], "'soon'");
+    told.camera(&ids[0], &server.url(0), "30");
+    told.camera(&ids[1], &server.url(other), "60");
+    told.camera(&ids[2], &server.url(2), "'soon'");
     let text = fs::read_to_string(told.node.folder.path().join(format!("cameras/{}.toml", ids[4]))).unwrap();
     told.node.camera(&ids[4], &text.replace("rtsp://", "rtps://"));
     fs::remove_file(told.node.folder.path().join(format!("cameras/{}.toml", ids[3]))).unwrap();
-    told.camera("late", server.port(), "late", "60");
+    told.camera("late", &server.url(late), "60");
     let said = told.wait_for("the edits are taken up", |said| {
         refused(said).len() == 2
             && said["cameras"]["watched"] == CAMERAS
@@ -135,8 +135,8 @@ fn an_edited_camera_file_costs_the_other_cameras_no_look() {
     assert_eq!(overwritten.values().sum::<u64>(), 0, "{overwritten:?}");
 
     // Mended, it is well again.
-    told.camera(&ids[2], server.port(), &ids[2], "45");
-    told.camera(&ids[4], server.port(), &ids[4], "60");
+    told.camera(&ids[2], &server.url(2), "45");
+    told.camera(&ids[4], &server.url(4), "60");
     let said = told.wait_for("the mended file is taken up", |said| refused(said).is_empty());
     assert_eq!(said["status"], "ok");
 

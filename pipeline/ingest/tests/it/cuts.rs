@@ -55,7 +55,8 @@ fn cut_around_a_key_frame(clips: &Clips, source: SourceConfig) {
     let spans: Vec<_> = read.windows(2).map(|pair| (pair[1].pts - pair[0].pts).as_millis()).collect();
     assert!(spans.iter().all(|ms| (35..=45).contains(ms)), "{spans:?}");
     // What was looked at stands in the clip, bit for bit, at its time.
-    let looked_at: Vec<&Frame> = taken.iter().filter(|frame| frame.pts >= first && frame.pts <= last).collect();
+    let looked_at: Vec<&Frame> =
+        taken.iter().filter(|frame| frame.pts >= first && frame.pts <= last).collect();
     assert!(looked_at.len() >= 2, "{first:?} to {last:?}");
     for frame in looked_at {
         let at = frame.pts - first;

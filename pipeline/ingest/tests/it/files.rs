@@ -87,7 +87,10 @@ fn a_quiet_street_passes_undecoded_in_its_own_time_and_its_first_picture_never()
         assert!(key.mean_bytes > 0.0 && key.peak_bytes >= key.mean_bytes, "{key:?}");
     }
     let (gaps, took) = (asked.len() as u32 - 1, asked[asked.len() - 1].1 - asked[0].1);
-    assert!(took + Duration::from_millis(200) >= gaps * Duration::from_millis(400), "{gaps} key frames in {took:?}");
+    assert!(
+        took + Duration::from_millis(200) >= gaps * Duration::from_millis(400),
+        "{gaps} key frames in {took:?}"
+    );
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use calib::time::Timestamp;
 use logic::case::EvidenceRole;
 use logic::look::CameraId;
-use report::{ChainHead, ClipOf, ReportError, Retry, Store, VaultFault, VaultFinding, VaultReport, verify_vault};
+use report::{
+    ChainHead, ClipOf, ReportError, Retry, Store, VaultFault, VaultFinding, VaultReport, verify_vault,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use tempfile::{TempDir, tempdir};
 
