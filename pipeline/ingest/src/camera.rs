@@ -43,6 +43,8 @@ const TICK_MAX: Duration = Duration::from_secs(1);
 const EVENTS_MAX: usize = 32;
 /// How long [`Camera::stop`] waits.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// GStreamer keeps a camera that our own client does not understand for so long at most before that is asked again.
+const LENT_MAX: Duration = Duration::from_secs(86_400);
 /// Between two log lines about decode errors of one camera.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
 
@@ -132,6 +134,7 @@ impl Camera {
             complaint: None,
             voice: Voice::default(),
             failures: 0,
+            lent: 0,
             begun: Instant::now(),
         };
         let channel = (events.clone(), inbox);
@@ -193,6 +196,8 @@ enum Outcome {
     /// Was connected and is no more.
     Lost(String),
     Refused(Refusal),
+    /// It was GStreamer's for long enough.
+    Lent,
 }
 
 type OnState = Arc<dyn Fn(&CameraState) + Send + Sync>;
@@ -217,6 +222,8 @@ pub(crate) struct Standing {
     complaint: Option<(Instant, u64)>,
     voice: Voice,
     failures: u32,
+    /// How often our own client has given it to GStreamer since it last received it.
+    pub(crate) lent: u32,
     /// When the latest attempt began.
     begun: Instant,
 }
@@ -271,6 +278,11 @@ impl Standing {
         let (camera, failures) = (&self.shared.camera, self.failures);
         tracing::debug!(%camera, wait_ms = wait.as_millis() as u64, failures, "connecting again");
         wait
+    }
+
+    /// How long GStreamer receives it before our own client is asked again; `None`: it is none of ours.
+    fn lent_for(&self) -> Option<Duration> {
+        is_line(&self.config).then(|| lent_for(self.config.lent, self.lent))
     }
 
     /// Longest wait for the door to answer.
@@ -375,6 +387,10 @@ impl Supervisor {
                 }
                 Outcome::Lost(why) => self.standing.lose(&why),
                 Outcome::Refused(refusal) => self.standing.refuse(refusal),
+                Outcome::Lent => {
+                    count(&self.standing.shared.tally.reconnects);
+                    return Goes::Back;
+                }
             };
             if self.rest(wait) {
                 return Goes::Away;
@@ -428,6 +444,7 @@ impl Supervisor {
     fn watch(&mut self, stream: &Stream, is_live: bool) -> Outcome {
         let tick = TICK_MAX.min(self.standing.config.silent_limit / 4).max(Duration::from_millis(10));
         let (mut is_alive, opened) = (false, Instant::now());
+        let lent_for = self.standing.lent_for();
         loop {
             let event = self.inbox.recv_timeout(tick).ok();
             if self.standing.is_stopping() {
@@ -451,6 +468,9 @@ impl Supervisor {
                 Some(Happening::Stop) | None => {}
             }
             self.standing.complain();
+            if lent_for.is_some_and(|limit| opened.elapsed() > limit) {
+                return Outcome::Lent;
+            }
             if is_live
                 && !stream.facts().described.load(Ordering::Relaxed)
                 && opened.elapsed() > DESCRIBED_LIMIT
@@ -462,6 +482,11 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// How long a camera is lent that was lent so often.
+fn lent_for(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(LENT_MAX)
 }
 
 /// Exponential back-off: `dice` in 0..1 chooses from the upper half of a ceiling that doubles. Where asking often does
@@ -479,6 +504,14 @@ fn back_off(config: &SourceConfig, failures: u32, patience: bool, dice: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_camera_is_lent_for_longer_each_time_and_for_a_day_at_most() {
+        let minutes: Vec<u64> =
+            (0..6).map(|times| lent_for(SourceConfig::LENT, times).as_secs() / 60).collect();
+        assert_eq!(minutes, [5, 5, 10, 20, 40, 80]);
+        assert_eq!(lent_for(SourceConfig::LENT, u32::MAX), LENT_MAX);
+    }
 
     #[test]
     fn back_off_grows_to_its_limit() {

@@ -172,6 +172,9 @@ pub struct SourceConfig {
     pub reconnect_max: Duration,
     /// Longest wait where asking again may do harm or mends nothing: a wrong password, a wrong path.
     pub patience: Duration,
+    /// How long GStreamer receives a camera that our own client did not understand, the first time; each time after that
+    /// twice as long, up to a day.
+    pub lent: Duration,
     /// How much of what the camera sent is kept for [`crate::Camera::cut`], at least and up to 32 MiB; zero: nothing.
     pub kept: Duration,
 }
@@ -187,6 +190,9 @@ impl SourceConfig {
     /// Longest wait where asking again may do harm: cameras lock accounts.
     pub const PATIENCE: Duration = Duration::from_secs(60);
 
+    /// Five minutes: what was not understood is mostly a camera's passing trouble, and rtspsrc takes threads and handles.
+    pub const LENT: Duration = Duration::from_secs(300);
+
     /// A camera with the defaults.
     pub fn new(camera: impl Into<String>, location: SourceLocation) -> Self {
         Self {
@@ -197,6 +203,7 @@ impl SourceConfig {
             reconnect_min: Self::RECONNECT_MIN,
             reconnect_max: Self::RECONNECT_MAX,
             patience: Self::PATIENCE,
+            lent: Self::LENT,
             kept: Duration::ZERO,
         }
     }

@@ -19,6 +19,8 @@ use crate::lone::{Fault, Lone, Picture};
 
 /// Open decoders for each worker: cameras of a few sizes take turns without one being closed for another.
 const DECODERS_A_WORKER: usize = 4;
+/// A decoder that nothing came to for so long is closed: each holds its pictures, and handles.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 /// How long a leaving camera waits for its picture that is being decoded.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -71,8 +73,8 @@ struct Inner {
     seats: HashMap<SeatId, Seated>,
     /// Seats with a unit that nobody works on, longest waiting first.
     order: VecDeque<SeatId>,
-    /// Decoders that nobody uses, least recently used first.
-    idle: VecDeque<(Kind, Lone)>,
+    /// Decoders that nobody uses and since when, least recently used first.
+    idle: VecDeque<(Kind, Lone, Instant)>,
     /// All decoders, in use or not.
     open: usize,
     workers: usize,
@@ -212,15 +214,29 @@ impl Pool {
             self.lock().open -= 1;
             return None;
         }
-        self.lock().idle.push_back((kind, lone));
+        let now = Instant::now();
+        self.lock().idle.push_back((kind, lone, now));
+        self.close_idle(now);
         decoded.ok()
+    }
+
+    /// Closes what has been idle for too long.
+    fn close_idle(&self, now: Instant) {
+        let mut inner = self.lock();
+        let since = |idle: &(Kind, Lone, Instant)| now.saturating_duration_since(idle.2);
+        let old = inner.idle.partition_point(|idle| since(idle) > IDLE_MAX);
+        let closed: Vec<_> = inner.idle.drain(..old).collect();
+        inner.open -= closed.len();
+        drop(inner);
+        // Takes a moment each.
+        drop(closed);
     }
 
     /// One that has decoded the like before, or a new one; the least recently used is closed where there are too many.
     fn lend(&self, kind: Kind) -> Result<Lone, gst::glib::BoolError> {
         let mut inner = self.lock();
-        if let Some(at) = inner.idle.iter().rposition(|(other, _)| *other == kind)
-            && let Some((_, lone)) = inner.idle.remove(at)
+        if let Some(at) = inner.idle.iter().rposition(|(other, ..)| *other == kind)
+            && let Some((_, lone, _)) = inner.idle.remove(at)
         {
             return Ok(lone);
         }
@@ -403,6 +419,15 @@ mod tests {
             assert_eq!(open, DECODERS_A_WORKER);
         }
         assert!(pool.lock().seats.is_empty(), "who has left has no place");
+        pool.close_idle(Instant::now() + IDLE_MAX / 2);
+        let open = pool.lock().open;
+        assert_eq!(open, DECODERS_A_WORKER);
+        pool.close_idle(Instant::now() + 2 * IDLE_MAX);
+        let open = pool.lock().open;
+        assert_eq!(open, 0, "nobody needs them any more");
+        let (unit, seat) = (key_frame(64), camera(pool, "b", &tell));
+        seat.put(at(&unit, 3));
+        assert_eq!(next(&told), ("b", Some(64), 3));
     }
 
     #[test]

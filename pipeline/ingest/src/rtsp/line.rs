@@ -171,6 +171,7 @@ impl Line {
                     if event.connection == self.standing.connection && matches!(event.what, Happening::Alive)
                     {
                         connection.is_alive = true;
+                        self.standing.lent = 0;
                         self.standing.enter(CameraState::Live);
                     }
                 }
@@ -249,7 +250,8 @@ impl Line {
     /// From now on rtspsrc receives.
     fn hand_over(&mut self) -> Turn {
         let (events, inbox) = std::sync::mpsc::sync_channel(1);
-        let standing = self.standing.clone();
+        let mut standing = self.standing.clone();
+        standing.lent = standing.lent.saturating_add(1);
         let (events, inbox) =
             (std::mem::replace(&mut self.events, events), std::mem::replace(&mut self.inbox, inbox));
         let camera = standing.shared.camera.clone();

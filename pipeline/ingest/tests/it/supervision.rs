@@ -1,11 +1,15 @@
 //! The supervisor: loss, silence, coming back, stopping.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ingest::{Cadence, CameraState, Refusal, SourceConfig, Transport};
 use samples::{Codec, RtspServer, ServedCamera};
 
-use crate::support::{Clips, config, rtsp, serve, watch};
+use crate::support::{Clips, DEADLINE, config, rtsp, serve, watch};
 
 #[test]
 fn a_server_that_goes_and_comes_back() {
@@ -98,4 +102,68 @@ fn a_path_that_is_there_again_needs_no_patience() {
     watched.until(|state| *state == CameraState::Live);
     watched.camera.stop();
     again.stop();
+}
+
+/// A door that sends everybody to the camera behind it, or, once told to, lets everybody in to it.
+fn doorkeeper(behind: u16) -> (u16, Arc<AtomicBool>) {
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = door.local_addr().unwrap().port();
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    std::thread::spawn(move || {
+        for caller in door.incoming() {
+            let (mut caller, is_open) = (caller.unwrap(), opened.load(Ordering::SeqCst));
+            std::thread::spawn(move || {
+                if is_open {
+                    let mut camera = TcpStream::connect(("127.0.0.1", behind)).unwrap();
+                    let (mut from, mut to) = (caller.try_clone().unwrap(), camera.try_clone().unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                    let _ = std::io::copy(&mut camera, &mut caller);
+                    return;
+                }
+                let mut request = [0; 2048];
+                while let Ok(got @ 1..) = caller.read(&mut request) {
+                    let text = String::from_utf8_lossy(&request[..got]).into_owned();
+                    let number = text.lines().find_map(|line| line.strip_prefix("CSeq: ")).unwrap_or("1");
+                    let moved = format!(
+                        "RTSP/1.0 302 Moved Temporarily\r\nCSeq: {number}\r\nLocation: rtsp://127.0.0.1:{behind}/street\r\n\r\n"
+                    );
+                    let _ = caller.write_all(moved.as_bytes());
+                }
+            });
+        }
+    });
+    (port, is_open)
+}
+
+/// Whether a thread of this process supervises a camera that GStreamer receives.
+fn is_lent() -> bool {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = threads
+        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default());
+    names.into_iter().any(|name| name.trim() == "camera test")
+}
+
+#[test]
+fn what_gstreamer_receives_for_our_client_comes_back_to_it() {
+    let clips = Clips::new();
+    let server = serve(clips.moving(Codec::H264));
+    let (port, is_open) = doorkeeper(server.port());
+    let location = rtsp(format!("rtsp://127.0.0.1:{port}/street"), Transport::Tcp);
+    let lent = Duration::from_millis(1500);
+    let watched = watch(SourceConfig { lent, ..config(location, Cadence::Keyframes) });
+    watched.take(3);
+    assert!(is_lent(), "our client goes where it is told to, no further");
+    is_open.store(true, Ordering::SeqCst);
+    let deadline = Instant::now() + DEADLINE;
+    while is_lent() {
+        assert!(Instant::now() < deadline, "{:?}", watched.camera.counters());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    while watched.frames.try_recv().is_ok() {}
+    watched.take(3);
+    assert!(!is_lent());
+    assert_eq!(watched.camera.state(), CameraState::Live);
+    watched.camera.stop();
+    server.stop();
 }

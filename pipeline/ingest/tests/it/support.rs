@@ -74,6 +74,7 @@ pub(crate) fn config(location: SourceLocation, cadence: Cadence) -> SourceConfig
         reconnect_min: Duration::from_millis(50),
         reconnect_max: Duration::from_millis(400),
         patience: Duration::from_millis(400),
+        lent: SourceConfig::LENT,
         kept: Duration::ZERO,
     }
 }
