@@ -167,7 +167,10 @@ impl Line {
                 Some(Err(error)) => Some(unreachable(&why(&error))),
             },
             Phase::Open(connection) => {
-                while let Ok(event) = self.inbox.try_recv() {
+                // There is nothing else to hear.
+                while !connection.is_alive
+                    && let Ok(event) = self.inbox.try_recv()
+                {
                     if event.connection == self.standing.connection && matches!(event.what, Happening::Alive)
                     {
                         connection.is_alive = true;
