@@ -128,7 +128,7 @@ pub(super) fn read_stream<'t>(source: &mut Source<'t>, root: &mut Section<'t>) -
     let clip = section.number(source, "clip_secs", (0.0, 60.0));
     let does = "Seconds around a confirmation that go into the vault as a clip, as the camera sent them and half of them \
                 before it. Meanwhile so much and 15 s more of the stream is held in memory: 12 MB at 4 Mbit/s for a clip \
-                of 10 s; 0: none";
+                of 10 s, and never more than comes at 16 Mbit/s. An edit of it connects the stream anew; 0: none";
     section.about(source, "clip_secs", 0, does, Effect::Now("evidence"));
     section.finish(source);
     Some(Stream {

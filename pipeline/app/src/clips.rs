@@ -7,10 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
 use calib::time::Timestamp;
 use ingest::Frame;
 use logic::case::ModelRef;
@@ -74,26 +72,21 @@ impl Wish {
 }
 
 /// Where wishes go.
-#[derive(Clone)]
 pub(crate) struct Clips {
     wishes: SyncSender<Wish>,
     reporter: Arc<Reporter>,
 }
 
 impl Clips {
-    /// Starts the thread. It ends when nobody can wish any more.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub(crate) fn start(
+    /// Where wishes go, and who makes them true on a thread of its own.
+    pub(crate) fn new(
         reporter: Arc<Reporter>,
         fleet: Arc<Fleet>,
         handle: tokio::runtime::Handle,
-    ) -> Result<(Self, JoinHandle<()>)> {
+    ) -> (Self, Maker) {
         let (wishes, inbox) = sync_channel(WAITING_MAX);
-        let maker = Maker { reporter: Arc::clone(&reporter), fleet, handle };
-        let thread = std::thread::Builder::new().name("clips".to_owned()).spawn(move || maker.run(&inbox));
-        Ok((Self { wishes, reporter }, thread.context("starting the clips thread")?))
+        let maker = Maker { reporter: Arc::clone(&reporter), fleet, handle, inbox };
+        (Self { wishes, reporter }, maker)
     }
 
     /// Takes a wish; never waits.
@@ -104,22 +97,26 @@ impl Clips {
     }
 }
 
-struct Maker {
+/// Makes clips.
+pub(crate) struct Maker {
     reporter: Arc<Reporter>,
     fleet: Arc<Fleet>,
     handle: tokio::runtime::Handle,
+    inbox: Receiver<Wish>,
 }
 
 impl Maker {
-    fn run(self, inbox: &Receiver<Wish>) {
+    /// Ends when nobody can wish any more.
+    pub(crate) fn run(self) {
         // Cameras' clips are of different lengths: the one that is due first is made first.
         let mut waiting: VecDeque<Wish> = VecDeque::new();
         loop {
             let wish = match waiting.front() {
-                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(first) => inbox.recv_timeout(first.due.saturating_duration_since(Instant::now())),
+                None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(first) => self.inbox.recv_timeout(first.due.saturating_duration_since(Instant::now())),
             };
             match wish {
+                Ok(_) if waiting.len() >= WAITING_MAX => self.reporter.miss_clip(),
                 Ok(wish) => {
                     let at = waiting.partition_point(|before| before.due <= wish.due);
                     waiting.insert(at, wish);
@@ -139,8 +136,8 @@ impl Maker {
 
     fn make(&self, wish: Wish) {
         let Wish { camera, pts, at, half, mut of, .. } = wish;
-        let Some(cut) = self.fleet.cut(camera, pts.saturating_sub(half), pts + half) else {
-            tracing::warn!(camera = %of.camera, case = of.case_id, "no clip: its stream has broken off since");
+        let Some(cut) = self.fleet.cut(camera, pts, half) else {
+            tracing::warn!(camera = %of.camera, case = of.case_id, "no clip: nothing of that moment is kept any more");
             return self.reporter.miss_clip();
         };
         let first = cut.span().0;
@@ -153,7 +150,9 @@ impl Maker {
             return self.reporter.miss_clip();
         }
         match self.handle.block_on(self.reporter.keep_clip(&of, &scratch)) {
-            Ok(()) => tracing::debug!(camera = %of.camera, case = of.case_id, "its clip is kept"),
+            Ok(is_kept) => {
+                tracing::debug!(camera = %of.camera, case = of.case_id, is_kept, "a clip of its confirmation");
+            }
             Err(error) => {
                 tracing::warn!(camera = %of.camera, case = of.case_id, %error, "no clip");
             }

@@ -278,9 +278,9 @@ impl Fleet {
         self.tell(camera, News::Left);
     }
 
-    /// What a camera sent between two moments of its frames' PTS; `None` where nothing of it is kept.
-    pub(crate) fn cut(&self, camera: CameraIndex, from: Duration, to: Duration) -> Option<ingest::Cut> {
-        lock(&self.streams).get(camera)?.as_ref()?.camera.cut(from, to)
+    /// What a camera sent as much as `half` before and after a frame of that PTS; `None` where it is not kept.
+    pub(crate) fn cut(&self, camera: CameraIndex, pts: Duration, half: Duration) -> Option<ingest::Cut> {
+        lock(&self.streams).get(camera)?.as_ref()?.camera.cut(pts, half)
     }
 
     /// Where each camera stands that is watched.

@@ -151,8 +151,8 @@ impl Service {
         let batch_max = node.model_batch_max;
         let detect = spawn("detect", &ended, move || detect.run(batch_max))?;
         let holding = Arc::new(Holding::default());
-        let (clips, clips_thread) =
-            Clips::start(Arc::clone(&reporter), Arc::clone(&fleet), platform.handle())?;
+        let (clips, maker) = Clips::new(Arc::clone(&reporter), Arc::clone(&fleet), platform.handle());
+        let clips_thread = spawn("clips", &ended, move || maker.run())?;
         let keeper = Keeper {
             reporter,
             clips,

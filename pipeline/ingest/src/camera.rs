@@ -157,10 +157,10 @@ impl Camera {
         self.tally.read()
     }
 
-    /// What the camera sent between two moments of [`Frame::pts`], from the key frame before the first on. `None` where
-    /// nothing of it is kept.
-    pub fn cut(&self, from: Duration, to: Duration) -> Option<Cut> {
-        self.ring.as_ref()?.cut(from, to)
+    /// What the camera sent as much as `half` before and after the moment of a frame, its [`Frame::pts`], from the key
+    /// frame before on. `None` where that frame is none of what is kept any more.
+    pub fn cut(&self, moment: Duration, half: Duration) -> Option<Cut> {
+        self.ring.as_ref()?.cut(moment, half)
     }
 
     /// Ends the camera and waits until no callback runs any more, at most five seconds.
@@ -222,7 +222,7 @@ pub(crate) struct Standing {
     complaint: Option<(Instant, u64)>,
     voice: Voice,
     failures: u32,
-    /// How often our own client has given it to GStreamer since it last received it.
+    /// How often it has come back from GStreamer since our own client last received it.
     pub(crate) lent: u32,
     /// When the latest attempt began.
     begun: Instant,
@@ -387,7 +387,10 @@ impl Supervisor {
                 }
                 Outcome::Lost(why) => self.standing.lose(&why),
                 Outcome::Refused(refusal) => self.standing.refuse(refusal),
+                // It is live and stays so: a picture comes within moments, from our client or from GStreamer again.
                 Outcome::Lent => {
+                    self.standing.lent = self.standing.lent.saturating_add(1);
+                    self.standing.failures = 0;
                     count(&self.standing.shared.tally.reconnects);
                     return Goes::Back;
                 }
@@ -484,9 +487,9 @@ impl Supervisor {
     }
 }
 
-/// How long a camera is lent that was lent so often.
+/// How long a camera is lent that has come back so often.
 fn lent_for(first: Duration, times: u32) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(LENT_MAX)
+    first.saturating_mul(2_u32.saturating_pow(times)).min(LENT_MAX)
 }
 
 /// Exponential back-off: `dice` in 0..1 chooses from the upper half of a ceiling that doubles. Where asking often does
@@ -509,7 +512,7 @@ mod tests {
     fn a_camera_is_lent_for_longer_each_time_and_for_a_day_at_most() {
         let minutes: Vec<u64> =
             (0..6).map(|times| lent_for(SourceConfig::LENT, times).as_secs() / 60).collect();
-        assert_eq!(minutes, [5, 5, 10, 20, 40, 80]);
+        assert_eq!(minutes, [5, 10, 20, 40, 80, 160]);
         assert_eq!(lent_for(SourceConfig::LENT, u32::MAX), LENT_MAX);
     }
 

@@ -175,7 +175,8 @@ pub struct SourceConfig {
     /// How long GStreamer receives a camera that our own client did not understand, the first time; each time after that
     /// twice as long, up to a day.
     pub lent: Duration,
-    /// How much of what the camera sent is kept for [`crate::Camera::cut`], at least and up to 32 MiB; zero: nothing.
+    /// How much of what the camera sent is kept for [`crate::Camera::cut`], up to 2 MiB for each of its seconds; zero:
+    /// nothing.
     pub kept: Duration,
 }
 

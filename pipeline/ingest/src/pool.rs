@@ -164,7 +164,8 @@ impl Pool {
 
     fn work(&self) {
         loop {
-            let (id, codec, take, lonely) = self.next();
+            self.close_idle(Instant::now());
+            let Some((id, codec, take, lonely)) = self.next() else { continue };
             let Lonely { unit, running_ns, receipt_ns } = lonely;
             let picture = self.decode(codec, unit);
             take(Decoded { picture, running_ns, receipt_ns });
@@ -185,18 +186,24 @@ impl Pool {
         }
     }
 
-    fn next(&self) -> (SeatId, Codec, Take, Lonely) {
+    /// What has waited longest; `None` after a while without anything.
+    fn next(&self) -> Option<(SeatId, Codec, Take, Lonely)> {
         let mut inner = self.lock();
+        let mut has_waited = false;
         loop {
             while let Some(id) = inner.order.pop_front() {
                 if let Some(seat) = inner.seats.get_mut(&id)
                     && let Some(lonely) = seat.waiting.take()
                 {
                     seat.is_in_work = true;
-                    return (id, seat.codec, Arc::clone(&seat.take), lonely);
+                    return Some((id, seat.codec, Arc::clone(&seat.take), lonely));
                 }
             }
-            inner = self.ready.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            if has_waited {
+                return None;
+            }
+            let waited = self.ready.wait_timeout(inner, IDLE_MAX).unwrap_or_else(PoisonError::into_inner);
+            (inner, has_waited) = (waited.0, waited.1.timed_out());
         }
     }
 
@@ -214,9 +221,7 @@ impl Pool {
             self.lock().open -= 1;
             return None;
         }
-        let now = Instant::now();
-        self.lock().idle.push_back((kind, lone, now));
-        self.close_idle(now);
+        self.lock().idle.push_back((kind, lone, Instant::now()));
         decoded.ok()
     }
 
@@ -226,10 +231,11 @@ impl Pool {
         let since = |idle: &(Kind, Lone, Instant)| now.saturating_duration_since(idle.2);
         let old = inner.idle.partition_point(|idle| since(idle) > IDLE_MAX);
         let closed: Vec<_> = inner.idle.drain(..old).collect();
-        inner.open -= closed.len();
         drop(inner);
+        let count = closed.len();
         // Takes a moment each.
         drop(closed);
+        self.lock().open -= count;
     }
 
     /// One that has decoded the like before, or a new one; the least recently used is closed where there are too many.

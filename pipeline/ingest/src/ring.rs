@@ -15,10 +15,14 @@ use gstreamer_app as gst_app;
 
 use crate::decode::Codec;
 
-/// What a ring holds at most, whatever a camera sends: half a minute of 8 Mbit/s.
-const RING_BYTES_MAX: usize = 32 << 20;
+/// What a ring holds at most for each second that it is to keep, whatever a camera sends: 16 Mbit/s.
+const BYTES_A_SEC_MAX: usize = 2 << 20;
+/// What a unit takes beside its own bytes, at most.
+const UNIT_OVERHEAD: usize = 1 << 10;
+/// A frame's time and that of its unit differ by less.
+const SAME: Duration = Duration::from_millis(1);
 /// How long writing a clip may take.
-const WRITE_LIMIT: gst::ClockTime = gst::ClockTime::from_seconds(30);
+const WRITE_LIMIT: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
 /// Why a clip cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,12 @@ struct Kept {
     /// As of the frames: since the camera was started.
     pts: Duration,
     is_key: bool,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.unit.size() + UNIT_OVERHEAD
+    }
 }
 
 #[derive(Default)]
@@ -74,19 +84,27 @@ impl Ring {
         if inner.units.is_empty() && !is_key {
             return;
         }
-        inner.bytes += unit.size();
-        inner.units.push_back(Kept { unit, pts, is_key });
+        let kept = Kept { unit, pts, is_key };
+        inner.bytes += kept.bytes();
+        inner.units.push_back(kept);
         if is_key {
             inner.shorten(pts.saturating_sub(self.length));
         }
-        while inner.bytes > RING_BYTES_MAX {
+        while inner.bytes > self.bytes_max() {
             inner.drop_group();
         }
     }
 
-    /// What lies between two moments, from the last key frame before the first on; `None` where nothing is left of it.
-    pub(crate) fn cut(&self, from: Duration, to: Duration) -> Option<Cut> {
+    fn bytes_max(&self) -> usize {
+        BYTES_A_SEC_MAX * usize::try_from(self.length.as_secs()).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// What lies as much as `half` before and after a frame's moment, from the last key frame before on. `None` where the
+    /// frame is none of what is kept: what has the same times may be another connection's.
+    pub(crate) fn cut(&self, moment: Duration, half: Duration) -> Option<Cut> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.units.iter().find(|kept| kept.pts.abs_diff(moment) < SAME)?;
+        let (from, to) = (moment.saturating_sub(half), moment + half);
         let first = inner.units.iter().rposition(|kept| kept.is_key && kept.pts <= from).unwrap_or(0);
         let units: Vec<(gst::Buffer, Duration)> = inner
             .units
@@ -113,7 +131,7 @@ impl Inner {
     fn drop_group(&mut self) {
         let next = self.units.iter().skip(1).position(|kept| kept.is_key);
         let count = next.map_or(self.units.len(), |at| at + 1);
-        self.bytes -= self.units.drain(..count).map(|kept| kept.unit.size()).sum::<usize>();
+        self.bytes -= self.units.drain(..count).map(|kept| kept.bytes()).sum::<usize>();
     }
 }
 
@@ -156,7 +174,9 @@ impl Cut {
             gst::Element::link_many(&chain)
         });
         built.map_err(|error| refuse(error.to_string()))?;
-        let begun = pipeline.0.set_state(gst::State::Playing);
+        if pipeline.0.set_state(gst::State::Playing).is_err() {
+            return Err(refuse("it cannot be opened for writing".to_owned()));
+        }
         for ((mut unit, _), (shown, decoded)) in self.units.into_iter().zip(times) {
             let buffer = unit.make_mut();
             buffer.set_pts(gst::ClockTime::try_from(shown).ok());
@@ -169,7 +189,7 @@ impl Cut {
         let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
         let message = pipeline.0.bus().and_then(|bus| bus.timed_pop_filtered(WRITE_LIMIT, &wanted));
         match message.as_ref().map(|message| message.view()) {
-            Some(gst::MessageView::Eos(_)) if begun.is_ok() => Ok(()),
+            Some(gst::MessageView::Eos(_)) => Ok(()),
             Some(gst::MessageView::Error(error)) => Err(refuse(error.error().to_string())),
             _ => Err(refuse("its end is not written".to_owned())),
         }
@@ -235,32 +255,36 @@ mod tests {
         }
     }
 
-    fn span(ring: &Ring, from: u64, to: u64) -> Option<(u64, u64)> {
-        let (first, last) = ring.cut(second(from), second(to))?.span();
+    /// Around a second, so much before and after.
+    fn span(ring: &Ring, moment: u64, half: u64) -> Option<(u64, u64)> {
+        let (first, last) = ring.cut(second(moment), second(half))?.span();
         Some((first.as_secs(), last.as_secs()))
     }
 
     #[test]
     fn a_cut_begins_with_a_key_frame_and_ends_where_it_is_asked_to() {
         let ring = Ring::new(second(20));
-        assert_eq!(span(&ring, 0, 9), None);
+        assert_eq!(span(&ring, 5, 5), None);
         fill(&ring, 1, 3..60, 5, 10);
-        assert_eq!(span(&ring, 47, 57), Some((45, 57)));
-        assert_eq!(span(&ring, 45, 90), Some((45, 59)), "as much as there is");
-        assert_eq!(span(&ring, 0, 40), Some((35, 40)), "what is older than twenty seconds has gone");
-        assert_eq!(span(&ring, 0, 9), None);
+        assert_eq!(span(&ring, 52, 5), Some((45, 57)));
+        assert_eq!(span(&ring, 57, 9), Some((45, 59)), "as much as there is");
+        assert_eq!(span(&ring, 37, 9), Some((35, 46)), "what is older than twenty seconds has gone");
+        assert_eq!(span(&ring, 34, 9), None, "and its moment with it");
+        assert_eq!(span(&ring, 3600, 9), None, "it never was");
     }
 
     #[test]
     fn what_stands_before_the_first_key_frame_and_what_an_older_connection_sent_is_in_no_cut() {
         let ring = Ring::new(second(20));
         fill(&ring, 1, 1..5, 100, 10);
-        assert_eq!(span(&ring, 0, 9), None);
+        assert_eq!(span(&ring, 3, 5), None);
         fill(&ring, 1, 5..12, 5, 10);
+        assert_eq!(span(&ring, 8, 5), Some((5, 11)));
         fill(&ring, 2, 12..14, 5, 10);
-        assert_eq!(span(&ring, 0, 20), None, "the new connection has sent no key frame yet");
+        assert_eq!(span(&ring, 8, 5), None, "the new connection has sent no key frame yet");
         fill(&ring, 2, 14..20, 5, 10);
-        assert_eq!(span(&ring, 0, 20), Some((15, 19)));
+        assert_eq!(span(&ring, 8, 9), None, "nor what the old one has sent");
+        assert_eq!(span(&ring, 16, 9), Some((15, 19)));
     }
 
     #[test]
@@ -279,16 +303,17 @@ mod tests {
 
     #[test]
     fn it_never_holds_more_than_its_limit() {
-        let ring = Ring::new(second(1000));
-        fill(&ring, 1, 0..50, 5, 3 << 20);
-        let inner = ring.inner.lock().unwrap();
-        assert!(inner.bytes <= RING_BYTES_MAX, "{}", inner.bytes);
-        assert_eq!(inner.bytes, inner.units.iter().map(|kept| kept.unit.size()).sum::<usize>());
-        assert!(inner.units.front().unwrap().is_key);
-        drop(inner);
-        // One group alone that is over it.
-        let ring = Ring::new(second(1000));
-        fill(&ring, 1, 0..50, 100, 3 << 20);
-        assert!(ring.inner.lock().unwrap().bytes <= RING_BYTES_MAX);
+        // Large units, a group that is too large by itself, and next to nothing millions of times.
+        for (every, bytes, units) in [(5, 3 << 20, 50), (100, 3 << 20, 50), (50_000, 1, 60_000)] {
+            let ring = Ring::new(second(10));
+            let caps = caps(Codec::H264);
+            for at in 0..units {
+                let unit = gst::Buffer::from_mut_slice(vec![0; bytes]);
+                ring.push(1, &caps, unit, Duration::from_millis(at), at.is_multiple_of(every));
+                assert!(ring.inner.lock().unwrap().bytes <= 10 * BYTES_A_SEC_MAX);
+            }
+            let inner = ring.inner.lock().unwrap();
+            assert_eq!(inner.bytes, inner.units.iter().map(Kept::bytes).sum::<usize>());
+        }
     }
 }

@@ -36,26 +36,41 @@ impl Reporter {
         self.vault.scratch()
     }
 
-    /// Keeps a clip. When this returns `Ok`, a crash cannot undo it.
+    /// Keeps a clip. When this returns `Ok(true)`, a crash cannot undo it; `Ok(false)`: its case's evidence was erased, or
+    /// it has none.
     ///
     /// # Errors
     /// The disk's and the store's; the file at `scratch` is gone then, too.
-    pub async fn keep_clip(&self, of: &ClipOf, scratch: &Path) -> Result<(), ReportError> {
+    pub async fn keep_clip(&self, of: &ClipOf, scratch: &Path) -> Result<bool, ReportError> {
         let kept = self.enter_clip(of, scratch).await;
         match &kept {
             Ok(true) => count(&self.counters.clips_kept),
             Ok(false) | Err(_) => self.miss_clip(),
         }
         if kept.is_err() {
-            // Renamed, or half written: what is left of it goes at the next open.
+            // Where it has not become a file of the vault. One that has and is no case's goes at the next open.
             let _ = std::fs::remove_file(scratch);
         }
-        kept.map(drop)
+        kept
     }
 
     /// Counts a clip that could not be had.
     pub fn miss_clip(&self) {
         count(&self.counters.clips_missed);
+    }
+
+    /// Throws away the clips of the last two days that are no case's: a crash came between file and row.
+    pub(crate) async fn sweep_clips(&self) -> Result<(), ReportError> {
+        for (path, sha256) in self.on_disk(|vault, _| vault.latest_clips()).await? {
+            if !self.store.is_shown(sha256.as_str()).await? {
+                warn!(file = %path.display(), "a clip of no case is thrown away");
+                self.on_disk(move |_, _| {
+                    std::fs::remove_file(&path).map_err(ReportError::disk("remove", &path))
+                })
+                .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn enter_clip(&self, of: &ClipOf, scratch: &Path) -> Result<bool, ReportError> {
@@ -74,7 +89,12 @@ impl Reporter {
         };
         let added = self.store.add_clip(&of.case_id, &record, self.clock.now()).await;
         if !matches!(added, Ok(true)) {
-            self.on_disk(move |vault, _| vault.erase(Part::Clips, &unused, at)).await?;
+            // What two things confirmed on one frame is one file.
+            if matches!(self.store.is_shown(unused.as_str()).await, Ok(false))
+                && let Err(error) = self.on_disk(move |vault, _| vault.erase(Part::Clips, &unused, at)).await
+            {
+                warn!(case = of.case_id, %error, "a clip of no case stays until the next start");
+            }
             return added;
         }
         // The case shows it; a manifest that could not be written is written at the next open.

@@ -45,7 +45,7 @@ counters! {
     posts_refused_by_configuration "Posts put off: the desk's address or token is wrong.",
     posts_dead "Posts that the desk refused for good, or whose evidence is gone.",
     clips_kept "Clips of a confirmation that went into the vault.",
-    clips_missed "Clips of a confirmation that could not be had: the stream had broken off, or the disk refused.",
+    clips_missed "Clips of a confirmation that could not be had: the stream had broken off or moved on, too many waited, or the disk refused.",
     files_erased "Evidence files erased because their time was over.",
     events_dropped "Events that a slow listener missed.",
 }

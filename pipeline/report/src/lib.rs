@@ -120,7 +120,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Opens or makes the folder, and mends what a crash may have left: half-written files, manifests
+    /// Opens or makes the folder, and mends what a crash may have left: half-written files, clips of no case, manifests
     /// that are older than their case.
     ///
     /// # Errors
@@ -147,6 +147,7 @@ impl Reporter {
             limits: post,
             lock: Arc::new(lock),
         };
+        reporter.sweep_clips().await?;
         for case_id in reporter.store.manifests_due().await? {
             reporter.write_manifest(&case_id).await?;
         }

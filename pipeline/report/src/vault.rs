@@ -209,6 +209,27 @@ impl Vault {
         Ok(sha256)
     }
 
+    /// The clips in the folders of the two latest days that have any.
+    pub(crate) fn latest_clips(&self) -> Result<Vec<(PathBuf, Sha256Hex)>, ReportError> {
+        let list = |folder: &Path| -> Result<Vec<PathBuf>, ReportError> {
+            let entries = fs::read_dir(folder).map_err(ReportError::disk("list", folder))?;
+            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+            paths.collect::<Result<_, _>>().map_err(ReportError::disk("list", folder))
+        };
+        let mut days = list(&self.folder.join(Part::Clips.folder()))?;
+        days.sort_unstable();
+        let mut clips = Vec::new();
+        for day in days.iter().rev().take(2) {
+            for path in list(day)? {
+                let name = path.file_stem().and_then(|name| name.to_str()).map(str::to_owned);
+                if let Some(sha256) = name.and_then(|name| Sha256Hex::try_from(name).ok()) {
+                    clips.push((path, sha256));
+                }
+            }
+        }
+        Ok(clips)
+    }
+
     /// Reads a masked copy, to send it.
     ///
     /// # Errors

@@ -124,7 +124,11 @@ impl Depay {
         if is_key {
             self.key_bytes = unit.data.len();
         }
-        let data = ((is_key || self.keeps_deltas) && !is_damaged).then_some(unit.data);
+        let mut data = ((is_key || self.keeps_deltas) && !is_damaged).then_some(unit.data);
+        if let (Some(data), true) = (&mut data, self.keeps_deltas) {
+            // They are kept for a while, as large as they have grown.
+            data.shrink_to_fit();
+        }
         let Building { rtp, receipt_ns, bytes, .. } = unit;
         out(Access { data, is_key, is_damaged, bytes, rtp, receipt_ns });
     }

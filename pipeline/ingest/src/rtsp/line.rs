@@ -253,8 +253,7 @@ impl Line {
     /// From now on rtspsrc receives.
     fn hand_over(&mut self) -> Turn {
         let (events, inbox) = std::sync::mpsc::sync_channel(1);
-        let mut standing = self.standing.clone();
-        standing.lent = standing.lent.saturating_add(1);
+        let standing = self.standing.clone();
         let (events, inbox) =
             (std::mem::replace(&mut self.events, events), std::mem::replace(&mut self.inbox, inbox));
         let camera = standing.shared.camera.clone();

@@ -136,12 +136,12 @@ fn doorkeeper(behind: u16) -> (u16, Arc<AtomicBool>) {
     (port, is_open)
 }
 
-/// Whether a thread of this process supervises a camera that GStreamer receives.
+/// Whether a thread supervises the camera `lent`, which then GStreamer receives.
 fn is_lent() -> bool {
     let threads = std::fs::read_dir("/proc/self/task").unwrap();
     let names = threads
         .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap_or_default());
-    names.into_iter().any(|name| name.trim() == "camera test")
+    names.into_iter().any(|name| name.trim() == "camera lent")
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn what_gstreamer_receives_for_our_client_comes_back_to_it() {
     let server = serve(clips.moving(Codec::H264));
     let (port, is_open) = doorkeeper(server.port());
     let location = rtsp(format!("rtsp://127.0.0.1:{port}/street"), Transport::Tcp);
-    let lent = Duration::from_millis(1500);
-    let watched = watch(SourceConfig { lent, ..config(location, Cadence::Keyframes) });
+    let source = config(location, Cadence::Keyframes);
+    let watched = watch(SourceConfig { camera: "lent".into(), lent: Duration::from_secs(5), ..source });
     watched.take(3);
     assert!(is_lent(), "our client goes where it is told to, no further");
     is_open.store(true, Ordering::SeqCst);

@@ -120,7 +120,7 @@ async fn keep_clip(folder: &Path, case_id: &str) {
         model: provenance.model,
         config_sha256: provenance.config_sha256,
     };
-    reporter.keep_clip(&of, &scratch).await.unwrap();
+    assert!(reporter.keep_clip(&of, &scratch).await.unwrap());
     assert_eq!((reporter.counters().clips_kept, reporter.counters().clips_missed), (1, 0));
     reporter.close().await;
 }
@@ -165,11 +165,37 @@ async fn a_clip_of_no_case_is_missed_and_leaves_nothing_behind() {
     };
     assert!(reporter.keep_clip(&of, &scratch).await.is_err(), "nothing was written there");
     std::fs::write(&scratch, b"an MP4").unwrap();
-    reporter.keep_clip(&of, &scratch).await.unwrap();
+    assert!(!reporter.keep_clip(&of, &scratch).await.unwrap());
     assert_eq!((reporter.counters().clips_kept, reporter.counters().clips_missed), (0, 2));
     reporter.close().await;
     assert_eq!(verify(dir.path()).await.findings, []);
     assert!(std::fs::read_dir(dir.path().join("vault/clips")).unwrap().next().is_none());
+}
+
+#[tokio::test]
+async fn a_clip_that_another_case_shows_stays_and_one_that_a_crash_left_goes_at_the_next_start() {
+    let (dir, [case_id, _]) = kept().await;
+    keep_clip(dir.path(), &case_id).await;
+    let reporter = reopen(&config(dir.path(), NOWHERE)).await;
+    // The same bytes for a case that there is not.
+    let scratch = reporter.clip_scratch();
+    std::fs::write(&scratch, b"an MP4").unwrap();
+    let provenance = provenance();
+    let of = ClipOf {
+        case_id: "none".to_owned(),
+        camera: CameraId::new("a"),
+        captured_at: Timestamp::from_millis(START_MS + 55_000),
+        model: provenance.model,
+        config_sha256: provenance.config_sha256,
+    };
+    assert!(!reporter.keep_clip(&of, &scratch).await.unwrap());
+    reporter.close().await;
+    let shown = some_file(dir.path(), "clips");
+    let left = shown.with_file_name(format!("{}.mp4", "0".repeat(64)));
+    std::fs::write(&left, b"left").unwrap();
+    reopen(&config(dir.path(), NOWHERE)).await.close().await;
+    assert!(shown.exists() && !left.exists());
+    assert_eq!(verify(dir.path()).await.findings, []);
 }
 
 #[tokio::test]
