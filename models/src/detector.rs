@@ -115,6 +115,17 @@ impl Detector {
         self.model.run(pictures, &self.tensor.feeds(pictures), |_| Ok(()))
     }
 
+    /// Runs batches of every size that may come, the largest first and each twice: the library keeps memory for each size
+    /// that it has met, and from the second time on in one piece. What a busy hour takes is there from the start, and
+    /// nothing grows later.
+    ///
+    /// # Errors
+    /// What the library said.
+    pub fn settle(&mut self, batch_max: usize) -> Result<(), ModelError> {
+        let most = batch_max.clamp(1, self.tensor.places());
+        (1..=most).rev().flat_map(|pictures| [pictures; 2]).try_for_each(|pictures| self.run_bare(pictures))
+    }
+
     /// Runs the model on what lies in the tensor and adds a look for each fit.
     fn infer(&mut self, fits: &[Fit], looks: &mut Vec<Vec<Detection>>) -> Result<(), ModelError> {
         let Self { manifest, model, decoder, tensor, candidates, strange_labels } = self;

@@ -126,7 +126,8 @@ impl Service {
         let runtime = Runtime::load(onnxruntime)?;
         let open = |second: &PathBuf| Classifier::open(&runtime, second, node.model_threads);
         let second = node.second.as_ref().map(open).transpose()?;
-        let (watcher, detector) = Watcher::open(runtime, &node.manifest, node.model_threads)?;
+        let (watcher, detector) =
+            Watcher::open(runtime, &node.manifest, (node.model_threads, node.model_batch_max))?;
         let platform = platform::Platform::start(&node)?;
         let reporter = platform.reporter();
         tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), provider = %detector.provider(), "starting");

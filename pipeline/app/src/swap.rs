@@ -118,6 +118,8 @@ pub(crate) struct Watcher {
     manifest: PathBuf,
     runtime: Runtime,
     threads: usize,
+    /// Pictures of one run at most.
+    batch_max: usize,
     swap: Arc<Swap>,
     /// The manifest that was opened last without a fault.
     good: Manifest,
@@ -133,16 +135,17 @@ impl Watcher {
     pub(crate) fn open(
         runtime: Runtime,
         manifest: &Path,
-        threads: usize,
+        (threads, batch_max): (usize, usize),
     ) -> Result<(Self, Detector), ModelError> {
         // Before it is read: a change during the opening is then one.
         let mut polled = Polled::default();
         polled.act_on(stamps_of(manifest));
         let good = Manifest::load(manifest)?;
-        let detector = Detector::open(&runtime, good.clone().with_faint(), threads)?;
+        let mut detector = Detector::open(&runtime, good.clone().with_faint(), threads)?;
+        detector.settle(batch_max)?;
         let swap = Arc::new(Swap::new(&detector));
         let manifest = manifest.to_owned();
-        Ok((Self { manifest, runtime, threads, swap, good, polled }, detector))
+        Ok((Self { manifest, runtime, threads, batch_max, swap, good, polled }, detector))
     }
 
     /// Where what it opens is left.
@@ -194,7 +197,8 @@ impl Watcher {
     fn opened(&self) -> Result<(Manifest, Detector), Vec<Problem>> {
         let open = || {
             let manifest = Manifest::load(&self.manifest)?;
-            let detector = Detector::open(&self.runtime, manifest.clone().with_faint(), self.threads)?;
+            let mut detector = Detector::open(&self.runtime, manifest.clone().with_faint(), self.threads)?;
+            detector.settle(self.batch_max)?;
             Ok((manifest, detector))
         };
         // A bug that a new model brings to light must not end a service that the old one serves well.

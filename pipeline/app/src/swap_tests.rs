@@ -18,7 +18,7 @@ fn watched() -> (tempfile::TempDir, Watcher) {
         fs::copy(city_nano().join(name), folder.path().join(name)).unwrap();
     }
     let manifest = folder.path().join("manifest.toml");
-    let (watcher, detector) = Watcher::open(Runtime::load(None).unwrap(), &manifest, 1).unwrap();
+    let (watcher, detector) = Watcher::open(Runtime::load(None).unwrap(), &manifest, (1, 2)).unwrap();
     assert_eq!(detector.name(), "city-nano");
     (folder, watcher)
 }
@@ -132,7 +132,7 @@ fn a_link_turned_to_another_folder_is_a_change() {
     let place = tempfile::tempdir().unwrap();
     let link = place.path().join("current");
     std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-    let (mut watcher, _) = Watcher::open(Runtime::load(None).unwrap(), &link, 1).unwrap();
+    let (mut watcher, _) = Watcher::open(Runtime::load(None).unwrap(), &link, (1, 2)).unwrap();
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(next.path(), &link).unwrap();
     poll_until_rest(&mut watcher);
