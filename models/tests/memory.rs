@@ -4,15 +4,14 @@ use std::path::Path;
 
 use models::{Detector, Manifest, Runtime};
 
-/// Memory in use, MiB.
-fn rss_mib() -> f64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 4096.0 / f64::from(1 << 20)
-}
-
 #[test]
 fn a_detector_that_has_settled_grows_with_no_batch() {
     const BATCH_MAX: usize = 4;
+    // Memory in use, MiB.
+    let rss_mib = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 4096.0 / f64::from(1 << 20)
+    };
     let runtime = match Runtime::load(None) {
         Ok(runtime) => runtime,
         Err(error) => return println!("left out: {error}"),

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use calib::time::Timestamp;
 use ingest::Frame;
 use logic::case::ModelRef;
 use report::{ClipOf, Reporter};
@@ -36,9 +35,8 @@ pub(crate) struct Wish {
     camera: CameraIndex,
     /// Of the frame that confirmed.
     pts: Duration,
-    at: Timestamp,
     half: Duration,
-    /// `captured_at` is not known yet.
+    /// Taken, for now, when that frame was.
     of: ClipOf,
 }
 
@@ -64,7 +62,6 @@ impl Wish {
             due: Instant::now() + half + LATE,
             camera,
             pts: frame.pts,
-            at: frame.at,
             half,
             of,
         })
@@ -135,14 +132,14 @@ impl Maker {
     }
 
     fn make(&self, wish: Wish) {
-        let Wish { camera, pts, at, half, mut of, .. } = wish;
+        let Wish { camera, pts, half, mut of, .. } = wish;
         let Some(cut) = self.fleet.cut(camera, pts, half) else {
             tracing::warn!(camera = %of.camera, case = of.case_id, "no clip: nothing of that moment is kept any more");
             return self.reporter.miss_clip();
         };
         let first = cut.span().0;
         let ahead_ms = i64::try_from(pts.saturating_sub(first).as_millis()).unwrap_or(0);
-        of.captured_at = at.plus_millis(-ahead_ms);
+        of.captured_at = of.captured_at.plus_millis(-ahead_ms);
         let scratch = self.reporter.clip_scratch();
         if let Err(error) = cut.write(&scratch) {
             let _ = std::fs::remove_file(&scratch);

@@ -77,8 +77,7 @@ impl Ring {
         is_key: bool,
     ) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_other = inner.connection != connection || inner.caps.as_ref() != Some(caps);
-        if is_other && (is_key || inner.connection != connection) {
+        if inner.connection != connection || is_key && inner.caps.as_ref() != Some(caps) {
             *inner = Inner { connection, caps: Some(caps.clone()), ..Inner::default() };
         }
         if inner.units.is_empty() && !is_key {
@@ -103,7 +102,9 @@ impl Ring {
     /// frame is none of what is kept: what has the same times may be another connection's.
     pub(crate) fn cut(&self, moment: Duration, half: Duration) -> Option<Cut> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.units.iter().find(|kept| kept.pts.abs_diff(moment) < SAME)?;
+        if !inner.units.iter().any(|kept| kept.pts.abs_diff(moment) < SAME) {
+            return None;
+        }
         let (from, to) = (moment.saturating_sub(half), moment + half);
         let first = inner.units.iter().rposition(|kept| kept.is_key && kept.pts <= from).unwrap_or(0);
         let units: Vec<(gst::Buffer, Duration)> = inner

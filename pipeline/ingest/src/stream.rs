@@ -395,8 +395,14 @@ fn keep(parts: &Parts, pad: &gst::Pad, buffer: &gst::Buffer, unit: Unit) {
 
 /// Running time of what passes a pad.
 fn running_at(pad: &gst::Pad, pts: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
-    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
-    segment.segment().downcast_ref::<gst::ClockTime>()?.to_running_time(pts)
+    let segment = pad.sticky_event::<gst::event::Segment>(0);
+    running_in(segment.as_ref().map(|event| event.segment()), pts)
+}
+
+/// Running time by a segment; the time itself where there is none.
+fn running_in(segment: Option<&gst::Segment>, pts: Option<gst::ClockTime>) -> Option<gst::ClockTime> {
+    let segment = segment.and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+    segment.map_or(pts, |segment| segment.to_running_time(pts))
 }
 
 /// Waits until a unit of a file is due: what is passed over undecoded does not come to the sink, which keeps the time.
@@ -482,9 +488,7 @@ fn take(parts: &Parts, sink: &gst_app::AppSink, sample: &gst::Sample, next_ns: &
 
 /// Running time of what a sink was given.
 fn running(sample: &gst::Sample) -> Option<gst::ClockTime> {
-    let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-    let pts = sample.buffer()?.pts()?;
-    segment.map_or(Some(pts), |segment| segment.to_running_time(pts))
+    running_in(sample.segment(), sample.buffer()?.pts())
 }
 
 /// When it arrived: a file's pictures when they leave it.
