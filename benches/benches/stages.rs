@@ -23,7 +23,7 @@ use logic::quiet::{Motion, Quiet};
 use logic::scene::{Scene, SceneWatch, Thumb};
 use logic::watch::Watch;
 use models::nms::{Candidate, suppress};
-use models::{Detector, Letterbox, Manifest, Runtime};
+use models::{Detector, Fit, Letterbox, Manifest, Runtime};
 use report::{DeskTarget, Job, Provenance, Reporter, ReporterConfig, Secret, Shot};
 
 const SIZE: (usize, usize) = (1920, 1080);
@@ -95,9 +95,10 @@ fn pictures(c: &mut Criterion) {
     let bytes = bytes();
     let manifest = Manifest::load(&root().join("models/city-nano")).unwrap();
     let input = manifest.input().clone();
-    let mut tensor = vec![0.0_f32; 3 * input.width * input.height];
     for (name, is_nv12) in [("letterbox NV12 1080p", true), ("letterbox I420 1080p", false)] {
         let picture = view(&bytes, is_nv12);
+        let [across, down] = Fit::of(picture.width, picture.height, &input).tensor;
+        let mut tensor = vec![0.0_f32; 3 * across * down];
         let mut letterbox = Letterbox::new(&input);
         c.bench_function(name, |b| b.iter(|| letterbox.write(black_box(&picture), &mut tensor).unwrap()));
     }
@@ -199,7 +200,7 @@ fn cases(c: &mut Criterion) {
         zone_polygon_in_image: Vec::new(),
     };
     let job = |finding: Finding| {
-        let shot = Shot { view: view(&bytes, false), at: finding.sight.at, detections: &detections };
+        let shot = Shot { view: view(&bytes, false), at: finding.sight.at, detections: Some(&detections) };
         report::prepare(Job::Confirmed { finding, shot, provenance: provenance.clone() })
     };
     c.bench_function("evidence of a finding: mask, draw, four JPEGs", |b| b.iter(|| job(finding.clone())));

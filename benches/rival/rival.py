@@ -26,51 +26,64 @@ import supervision as sv
 from trackers import ByteTrackTracker
 
 
-def letterbox(image, size):
+def letterbox(image, size, step):
+    """Square, or with `step` only as large as the picture needs, in its multiples."""
     height, width = image.shape[:2]
     scale = min(size / height, size / width)
-    canvas = np.full((size, size, 3), 114, np.uint8)
+    across, down = (-(-int(side * scale) // step) * step for side in (width, height)) if step else (size, size)
+    canvas = np.full((down, across, 3), 114, np.uint8)
     resized = cv2.resize(image, (round(width * scale), round(height * scale)))
     canvas[: resized.shape[0], : resized.shape[1]] = resized
     return canvas, scale
 
 
 class Yolox:
-    """YOLOX raw-grid decoder; input [1,3,S,S] BGR 0..255, output [1,N,5+C]."""
+    """YOLOX raw-grid decoder; input [1,3,H,W] BGR 0..255, output [1,N,5+C]."""
 
-    def __init__(self, path, engine, threads):
+    def __init__(self, path, engine, threads, size, step):
+        self.size, self.step, self.shape = size, step, None
         if engine == "ort":
             import onnxruntime as ort
 
             options = ort.SessionOptions()
             options.intra_op_num_threads = threads
-            self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-            entry = self.session.get_inputs()[0]
-            self.size, self.name = entry.shape[2], entry.name
-            self.infer = lambda x: self.session.run(None, {self.name: x})[0]
+
+            def compiled(height, width):
+                options.add_free_dimension_override_by_name("height", height)
+                options.add_free_dimension_override_by_name("width", width)
+                session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+                name = session.get_inputs()[0].name
+                return lambda x: session.run(None, {name: x})[0]
         else:
             import openvino as ov
 
-            core = ov.Core()
-            model = core.read_model(path)
-            self.size = int(model.inputs[0].partial_shape[2].get_length())
-            if model.inputs[0].partial_shape.is_dynamic:
-                model.reshape([1, 3, self.size, self.size])
-            compiled = core.compile_model(
-                model, "CPU", {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-            )
-            request = compiled.create_infer_request()
-            self.infer = lambda x: request.infer([x])[compiled.output(0)]
+
+            def compiled(height, width):
+                core = ov.Core()
+                model = core.read_model(path)
+                model.reshape([1, 3, height, width])
+                hints = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+                network = core.compile_model(model, "CPU", hints)
+                request = network.create_infer_request()
+                return lambda x: request.infer([x])[network.output(0)]
+
+        self.compiled = compiled
+
+    def prepare(self, shape):
+        """For tensors of that height and width; all cameras of one comparison have the same."""
+        self.shape, self.infer = shape, self.compiled(*shape)
         grid, stride = [], []
         for step in (8, 16, 32):
-            n = self.size // step
-            y, x = np.mgrid[:n, :n]
+            down, across = shape[0] // step, shape[1] // step
+            y, x = np.mgrid[:down, :across]
             grid.append(np.stack([x, y], -1).reshape(-1, 2))
-            stride.append(np.full((n * n, 1), step))
+            stride.append(np.full((down * across, 1), step))
         self.grid, self.stride = np.concatenate(grid), np.concatenate(stride)
 
     def __call__(self, image, score_min=0.4, iou_max=0.5):
-        tensor, scale = letterbox(image, self.size)
+        tensor, scale = letterbox(image, self.size, self.step)
+        if tensor.shape[:2] != self.shape:
+            self.prepare(tensor.shape[:2])
         raw = self.infer(np.ascontiguousarray(tensor.transpose(2, 0, 1)[None], np.float32))[0]
         scores = raw[:, 4:5] * raw[:, 5:]
         label, score = scores.argmax(1), scores.max(1)
@@ -115,6 +128,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+")
     parser.add_argument("--model", required=True)
+    parser.add_argument("--side", type=int, default=416, help="width and height of the model's input (416)")
+    parser.add_argument("--trim", type=int, default=0, help="leave padding out down to multiples of so many pixels, as Shirong does")
     parser.add_argument("--engine", choices=["ort", "openvino"], default="openvino")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--streams", type=int, default=1)
@@ -123,9 +138,11 @@ def main():
     parser.add_argument("--fps", type=float, help="with --all: look so many times a second")
     args = parser.parse_args()
 
-    detector = Yolox(args.model, args.engine, args.threads)
+    detector = Yolox(args.model, args.engine, args.threads, args.side, args.trim)
     # The first run compiles; imports and it are its start, which is nobody's look.
-    detector(np.zeros((1080, 1920, 3), np.uint8))
+    with av.open(args.clips[0]) as container:
+        stream = container.streams.video[0]
+        detector(np.zeros((stream.height, stream.width, 3), np.uint8))
     started, cpu_before, looks, findings, waits, most_threads = time.perf_counter(), cpu_seconds(), 0, 0, [], 0
     queues = [queue.Queue(maxsize=2) for _ in range(args.streams)]
     for index, frames in enumerate(queues):

@@ -55,6 +55,9 @@ pub struct Arguments {
     /// Threads of its session, the service's and everybody's.
     #[arg(long, default_value_t = 1, value_parser = whole::<128>)]
     pub(crate) threads: usize,
+    /// Have the rival leave out the padding that the model's manifest has trimmed, as the service does.
+    #[arg(long)]
+    pub(crate) rival_trim: bool,
     /// Dwell of the rules and of the rival, seconds.
     #[arg(long, default_value_t = 120.0, value_parser = secs)]
     pub(crate) dwell: f64,

@@ -59,12 +59,17 @@ impl Place {
 
     /// One round of one engine.
     pub(crate) fn round(&self, arguments: &Arguments, manifest: &Path, engine: &str) -> Result<Figures> {
-        let weights = models::Manifest::load(manifest)?.weights().to_owned();
+        let manifest = models::Manifest::load(manifest)?;
+        let (weights, input) = (manifest.weights(), manifest.input());
         let clips = crate::street::clips(arguments)?;
         let streams = streams(arguments);
         let mut command = Command::new(&self.python);
         command.arg(&self.script).arg("--model").arg(weights);
         command.args(["--engine", engine, "--threads", &arguments.threads.to_string()]);
+        command.args(["--side", &input.width.to_string()]);
+        if let Some(step) = input.trim.filter(|_| arguments.rival_trim) {
+            command.args(["--trim", &step.to_string()]);
+        }
         command.args(["--streams", &streams.to_string(), "--dwell", &arguments.dwell.to_string()]);
         if let Cadence::Fps(fps) = arguments.cadence {
             command.args(["--all", "--fps", &fps.to_string()]);

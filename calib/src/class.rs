@@ -52,6 +52,18 @@ classes! {
     Scaffold "scaffold" "A scaffold.",
     TrafficCone "traffic_cone" "A traffic cone.",
     Hoarding "hoarding" "A site hoarding.",
+    Face "face" "A face: hidden in evidence, never recognised, no matter of a rule.",
+    Plate "plate" "A vehicle's plate: hidden in evidence, never read, no matter of a rule.",
+}
+
+impl Class {
+    /// What is found to be hidden and for nothing else: no rule may ask for it.
+    pub const HIDDEN: ClassSet = ClassSet::of(&[Self::Face, Self::Plate]);
+
+    /// Names of the classes that a rule may ask for, in declaration order.
+    pub fn names_for_rules() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(|class| !Self::HIDDEN.has(**class)).map(|class| class.name())
+    }
 }
 
 /// Some classes. Kept as bits in the order of declaration: a new class goes last.

@@ -107,6 +107,19 @@ fn a_password_in_the_file_is_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_rule_cannot_ask_for_what_is_hidden() {
+    for class in ["face", "plate"] {
+        let found = problems(&GOOD.replace("dwell_secs = 240", &format!("classes = [\"{class}\"]")));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].key, "rule[0].classes");
+        assert!(
+            found[0].what.contains("hidden in evidence") && found[0].mend.contains("masking"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
 fn each_mistake_names_its_key() {
     let replaced = |from: &str, to: &str| keys(&GOOD.replace(from, to));
     assert_eq!(replaced("name = \"Corner\"", ""), ["name"]);

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
 use logic::look::Detection;
-use models::{Detector, Letterbox, Manifest, ModelError, Provider, Runtime};
+use models::{Detector, Fit, Letterbox, Manifest, ModelError, Provider, Runtime};
 
 /// Looks of each model where several run in turn.
 const ROUNDS: usize = 60;
@@ -112,11 +112,12 @@ fn one() -> Result<(), ModelError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("city-nano");
     let manifest = Manifest::load(&folder)?;
     let input = manifest.input().clone();
-    let mut tensor = vec![0.0; 3 * input.width * input.height];
     for (width, height) in [(1920, 1080), (1280, 720), (704, 576), (448, 448)] {
         let bytes: Vec<u8> = (0..width * height * 2).map(|at| (at * 7 % 251) as u8).collect();
         for interleaved in [false, true] {
             let picture = view(&bytes, width, height, interleaved);
+            let [across, down] = Fit::of(width, height, &input).tensor;
+            let mut tensor = vec![0.0; 3 * across * down];
             let mut letterbox = Letterbox::new(&input);
             let layout = if interleaved { "NV12" } else { "I420" };
             report(&format!("letterbox {width}x{height} {layout}"), 400, || {

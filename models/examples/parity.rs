@@ -9,7 +9,7 @@ use std::path::Path;
 use calib::picture::{Chroma, Matrix, Plane, Range, YuvView};
 use half::f16;
 use models::manifest::{Dtype, Input};
-use models::{Detector, Letterbox, Manifest, Runtime};
+use models::{Detector, Fit, Letterbox, Manifest, Runtime};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -52,7 +52,8 @@ fn main() -> Result<(), Failure> {
 
 /// The input's bytes.
 fn tensor(letterbox: &mut Letterbox, input: &Input, picture: &YuvView<'_>) -> Result<Vec<u8>, Failure> {
-    let count = 3 * input.width * input.height;
+    let [width, height] = Fit::of(picture.width, picture.height, input).tensor;
+    let count = 3 * width * height;
     Ok(match input.dtype {
         Dtype::U8 => {
             let mut numbers = vec![0u8; count];

@@ -121,15 +121,15 @@ impl Classifier {
     /// As [`Classifier::judge`].
     pub fn shares(&mut self, pictures: &[YuvView<'_>]) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut shares = Vec::with_capacity(pictures.len());
-        let places = self.tensor.places();
         let Self { manifest, model, tensor } = self;
-        for (at, batch) in pictures.chunks(places).enumerate() {
-            tensor.write(batch, at * places)?;
-            model.run(batch.len(), &tensor.feeds(batch.len()), |answers| {
+        // Its input has one size, so the runs are in the pictures' order.
+        for run in tensor::runs(pictures, 0..pictures.len(), &manifest.input, tensor.places()) {
+            tensor.write(pictures, &run)?;
+            model.run(tensor.extent(run.len()), &tensor.feeds(0..run.len()), |answers| {
                 if let Some(says) = broken(answers) {
                     return Err(ModelError::Output { model: manifest.name.clone(), says });
                 }
-                shares.extend(rows(answers, batch.len()).map(|row| match manifest.kind {
+                shares.extend(rows(answers, run.len()).map(|row| match manifest.kind {
                     Kind::Logits => softmax(row),
                     Kind::Softmax | Kind::Sigmoid => row.to_vec(),
                 }));
@@ -155,8 +155,9 @@ impl Classifier {
         };
         for batch in batches {
             let Self { manifest, model, tensor } = self;
-            tensor.write(batch, 0)?;
-            let tried = model.run(batch.len(), &tensor.feeds(batch.len()), |answers| {
+            let run: Vec<usize> = (0..batch.len()).collect();
+            tensor.write(batch, &run)?;
+            let tried = model.run(tensor.extent(batch.len()), &tensor.feeds(0..batch.len()), |answers| {
                 if let Some(says) = broken(answers) {
                     let mend = "export the model again; these weights are broken";
                     return Err(refused(manifest, "output", format!("{says} on a trial picture"), mend));

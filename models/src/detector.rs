@@ -4,6 +4,7 @@
 //! first, in the product's classes and in normalised image coordinates. One detector is one session and one
 //! thread's: it is `Send` and takes `&mut self`. It keeps buffers from call to call, never anything seen.
 
+use std::ops::Range;
 use std::path::Path;
 
 use calib::picture::YuvView;
@@ -24,14 +25,23 @@ use crate::tensor::{self, Tensor};
 /// gains nothing (measured: 8 in one run cost as much a picture as one).
 pub const BATCH_MAX: usize = 8;
 
+/// Shapes of most cameras' pictures, the one that leaves least padding first; portrait is rare.
+const SHAPES: [[usize; 2]; 3] = [[1, 1], [4, 3], [16, 9]];
+
 /// An opened model.
 #[derive(Debug)]
 pub struct Detector {
+    engine: Engine,
+    /// [`BATCH_MAX`] places or 1.
+    tensor: Tensor,
+}
+
+/// The model's half of a detector: tensor in, boxes out.
+#[derive(Debug)]
+pub(crate) struct Engine {
     manifest: Manifest,
     model: Model,
     decoder: Box<dyn Decode>,
-    /// [`BATCH_MAX`] places or 1.
-    tensor: Tensor,
     candidates: Vec<Candidate>,
     strange_labels: u64,
 }
@@ -58,36 +68,36 @@ impl Detector {
         };
         let model = Model::open(runtime, plan, threads)?;
         let tensor = Tensor::new(&manifest.input, manifest.batch);
-        let mut detector =
-            Self { manifest, model, decoder, tensor, candidates: Vec::new(), strange_labels: 0 };
+        let engine = Engine { manifest, model, decoder, candidates: Vec::new(), strange_labels: 0 };
+        let mut detector = Self { engine, tensor };
         detector.warm_up()?;
         Ok(detector)
     }
 
     /// The model's name.
     pub fn name(&self) -> &str {
-        self.manifest.name()
+        self.manifest().name()
     }
 
     /// SHA-256 of the weights.
     pub fn sha256(&self) -> &str {
-        self.manifest.sha256()
+        self.manifest().sha256()
     }
 
     /// The manifest it was opened with.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.engine.manifest
     }
 
     /// Where it runs: the first of the manifest's providers that was there.
     pub fn provider(&self) -> Provider {
-        self.model.provider()
+        self.engine.model.provider()
     }
 
     /// Boxes dropped since it was opened because their label is a number that the manifest has no label for.
     /// Other than 0, the manifest's labels are not the model's.
     pub fn strange_labels(&self) -> u64 {
-        self.strange_labels
+        self.engine.strange_labels
     }
 
     /// What each picture shows, best first; as many lists as pictures.
@@ -96,11 +106,12 @@ impl Detector {
     /// [`ModelError::Picture`] where a picture cannot be read, [`ModelError::Run`] and [`ModelError::Output`]
     /// where the model fails. Nothing is returned of a batch with an error in it.
     pub fn detect(&mut self, pictures: &[YuvView<'_>]) -> Result<Vec<Vec<Detection>>, ModelError> {
-        let mut looks = Vec::with_capacity(pictures.len());
-        let places = self.tensor.places();
-        for (at, batch) in pictures.chunks(places).enumerate() {
-            let fits = self.tensor.write(batch, at * places)?;
-            self.infer(&fits, &mut looks)?;
+        let mut looks = vec![Vec::new(); pictures.len()];
+        let Self { engine, tensor } = self;
+        for run in tensor::runs(pictures, 0..pictures.len(), &engine.manifest.input, tensor.places()) {
+            let fits = tensor.write(pictures, &run)?;
+            let found = engine.infer(tensor, 0..run.len(), &fits)?;
+            found.into_iter().zip(run).for_each(|(look, picture)| looks[picture] = look);
         }
         Ok(looks)
     }
@@ -112,39 +123,32 @@ impl Detector {
     /// [`ModelError::Run`] and [`ModelError::Output`] where the model fails.
     pub fn run_bare(&mut self, pictures: usize) -> Result<(), ModelError> {
         let pictures = pictures.clamp(1, self.tensor.places());
-        self.model.run(pictures, &self.tensor.feeds(pictures), |_| Ok(()))
+        self.engine.model.run(self.tensor.extent(pictures), &self.tensor.feeds(0..pictures), |_| Ok(()))
     }
 
-    /// Runs batches of every size that may come, the largest first and each twice: the library keeps memory for each size
-    /// that it has met, and from the second time on in one piece. What a busy hour takes is there from the start, and
-    /// nothing grows later.
+    /// Runs batches of every size that may come, the largest first and each twice, in the shapes of most cameras: the library
+    /// keeps memory for each size that it has met, and from the second time on in one piece. What a busy hour takes is
+    /// there from the start, and nothing grows later.
     ///
     /// # Errors
     /// What the library said.
     pub fn settle(&mut self, batch_max: usize) -> Result<(), ModelError> {
         let most = batch_max.clamp(1, self.tensor.places());
-        (1..=most).rev().flat_map(|pictures| [pictures; 2]).try_for_each(|pictures| self.run_bare(pictures))
+        self.tensor.touch(most);
+        let input = &self.engine.manifest.input;
+        let mut sizes = SHAPES.map(|[width, height]| Fit::of(width, height, input).tensor).to_vec();
+        sizes.dedup();
+        for size in sizes {
+            self.tensor.resize(size);
+            let mut batches = (1..=most).rev().flat_map(|pictures| [pictures; 2]);
+            batches.try_for_each(|pictures| self.run_bare(pictures))?;
+        }
+        Ok(())
     }
 
-    /// Runs the model on what lies in the tensor and adds a look for each fit.
-    fn infer(&mut self, fits: &[Fit], looks: &mut Vec<Vec<Detection>>) -> Result<(), ModelError> {
-        let Self { manifest, model, decoder, tensor, candidates, strange_labels } = self;
-        model.run(fits.len(), &tensor.feeds(fits.len()), |answers| {
-            if let Some(says) = broken(answers) {
-                return Err(ModelError::Output { model: manifest.name.clone(), says });
-            }
-            for (at, fit) in fits.iter().enumerate() {
-                candidates.clear();
-                let strange = decoder.read(&parts(answers, at, fits.len()), *fit, candidates);
-                *strange_labels += strange as u64;
-                match manifest.nms_iou {
-                    Some(iou_max) => suppress(candidates, iou_max),
-                    None => sort(candidates),
-                }
-                looks.push(candidates.iter().map(|candidate| detection(candidate, fit)).collect());
-            }
-            Ok(())
-        })
+    /// Its two halves, for whoever has them work at the same time.
+    pub(crate) fn into_halves(self) -> (Engine, Tensor) {
+        (self.engine, self.tensor)
     }
 
     /// Runs on a grey picture and on one of noise, together too where the batch is dynamic, so that the first
@@ -152,14 +156,15 @@ impl Detector {
     fn warm_up(&mut self) -> Result<(), ModelError> {
         let noise = golden::noise();
         let (grey, noise) = (golden::grey(&noise), noise.view());
-        let batches: &[&[YuvView<'_>]] = match self.manifest.batch {
+        let batches: &[&[YuvView<'_>]] = match self.engine.manifest.batch {
             Batch::Static => &[&[grey.view()], &[noise]],
             Batch::Dynamic => &[&[grey.view(), noise], &[noise]],
         };
         for batch in batches {
-            let fits = self.tensor.write(batch, 0)?;
-            let Self { manifest, model, decoder, tensor, candidates, .. } = self;
-            let tried = model.run(batch.len(), &tensor.feeds(batch.len()), |answers| {
+            let run: Vec<usize> = (0..batch.len()).collect();
+            let fits = self.tensor.write(batch, &run)?;
+            let Self { engine: Engine { manifest, model, decoder, candidates, .. }, tensor } = self;
+            let tried = model.run(tensor.extent(batch.len()), &tensor.feeds(0..batch.len()), |answers| {
                 if let Some(says) = broken(answers) {
                     let mend = "export the model again; these weights are broken";
                     return Err(refused(manifest, "output", format!("{says} on a trial picture"), mend));
@@ -169,9 +174,42 @@ impl Detector {
                 }
                 Ok(())
             });
-            tried.map_err(|error| self.refusal(error, batch.len()))?;
+            tried.map_err(|error| self.engine.refusal(error, batch.len()))?;
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// What it was opened with.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Runs the model on some places of a tensor: a look for each, whose pictures lie there as `fits` says.
+    pub(crate) fn infer(
+        &mut self,
+        tensor: &Tensor,
+        places: Range<usize>,
+        fits: &[Fit],
+    ) -> Result<Vec<Vec<Detection>>, ModelError> {
+        let Self { manifest, model, decoder, candidates, strange_labels } = self;
+        model.run(tensor.extent(places.len()), &tensor.feeds(places), |answers| {
+            if let Some(says) = broken(answers) {
+                return Err(ModelError::Output { model: manifest.name.clone(), says });
+            }
+            let look = |(at, fit): (usize, &Fit)| {
+                candidates.clear();
+                let strange = decoder.read(&parts(answers, at, fits.len()), *fit, candidates);
+                *strange_labels += strange as u64;
+                match manifest.nms_iou {
+                    Some(iou_max) => suppress(candidates, iou_max),
+                    None => sort(candidates),
+                }
+                candidates.iter().map(|candidate| detection(candidate, fit)).collect()
+            };
+            Ok(fits.iter().enumerate().map(look).collect())
+        })
     }
 
     /// What a trial run's failure says against the manifest.

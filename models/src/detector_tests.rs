@@ -48,8 +48,8 @@ fn plain(output: &[f32], manifest: &Manifest, fit: Fit) -> Vec<(Class, f64, [f64
     let mut found: Vec<(Class, f64, [f64; 4])> = Vec::new();
     let mut rows = output.chunks(5 + manifest.labels.len());
     for stride in [8, 16, 32] {
-        for y in 0..416 / stride {
-            for x in 0..416 / stride {
+        for y in 0..fit.tensor[1] / stride {
+            for x in 0..fit.tensor[0] / stride {
                 let row: Vec<f64> = rows.next().unwrap().iter().map(|&value| f64::from(value)).collect();
                 let best = (5..row.len()).rev().max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
                 let (class, score) = (manifest.labels[best - 5].class.unwrap(), row[4] * row[best]);
@@ -95,9 +95,11 @@ fn boxes_equal_those_of_the_plain_way() {
     for size in [[1280, 720], [500, 640]] {
         let picture = street(size, 0);
         let found = detector.detect(&[picture.view()]).unwrap().remove(0);
-        let fits = detector.tensor.write(&[picture.view()], 0).unwrap();
-        let Detector { model, manifest, tensor, .. } = &mut detector;
-        let run = model.run(1, &tensor.feeds(1), |answers| Ok(plain(&answers[0].numbers, manifest, fits[0])));
+        let fits = detector.tensor.write(&[picture.view()], &[0]).unwrap();
+        let Detector { engine: Engine { model, manifest, .. }, tensor } = &mut detector;
+        let run = model.run(tensor.extent(1), &tensor.feeds(0..1), |answers| {
+            Ok(plain(&answers[0].numbers, manifest, fits[0]))
+        });
         let wanted = run.unwrap();
         println!("{} boxes compared", wanted.len());
         assert!(wanted.len() >= 5, "only {} boxes to compare", wanted.len());
@@ -134,6 +136,40 @@ fn a_batch_gives_what_its_pictures_give_one_by_one() {
         assert!(look.is_sorted_by(|a, b| a.score >= b.score));
     }
     assert_eq!(detector.detect(&[]).unwrap(), Vec::<Vec<Detection>>::new());
+}
+
+#[test]
+fn what_is_trimmed_shows_what_the_whole_input_shows() {
+    let lowered =
+        |manifest: &mut Manifest| manifest.labels.iter_mut().for_each(|label| label.score_min = 0.05);
+    let mut trimmed = detector(lowered);
+    let mut whole = detector(|manifest| {
+        lowered(manifest);
+        manifest.input.trim = None;
+    });
+    for (size, tensor) in [([1280, 720], [416, 256]), ([480, 640], [320, 416]), ([500, 500], [416, 416])] {
+        let picture = street(size, 0);
+        let [found, wanted] =
+            [&mut trimmed, &mut whole].map(|detector| detector.detect(&[picture.view()]).unwrap().remove(0));
+        assert_eq!(trimmed.tensor.extent(1).size, tensor);
+        assert_eq!(whole.tensor.extent(1).size, [416, 416]);
+        // The padding reaches a box through the network's widest layers, which see much of the picture: scores move, places do not.
+        for wanted in wanted.iter().filter(|wanted| wanted.score > 0.15) {
+            let same =
+                |found: &&Detection| found.class == wanted.class && found.bounds.iou(&wanted.bounds) > 0.9;
+            let found = found.iter().find(same).unwrap_or_else(|| panic!("{wanted:?} is gone: {found:?}"));
+            assert!((found.score - wanted.score).abs() < 0.15, "{found:?} for {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn a_model_of_one_size_cannot_be_trimmed() {
+    let fixed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/families/yolov8");
+    let folder = crate::testing::changed(&fixed, |text| text.replace("size = [", "trim = 32\nsize = ["));
+    let problem = only_problem(&folder);
+    assert_eq!(problem.key, "input.trim");
+    assert!(problem.says.contains("fixed") && problem.mend.contains("free height"), "{problem}");
 }
 
 #[test]
@@ -178,7 +214,6 @@ fn a_manifest_that_the_model_contradicts_is_refused() {
     let faults = [
         ("name = \"images\"", "name = \"image\"", "input.name", "\"images\""),
         ("name = \"output\"", "name = \"boxes\"", "output.name", "\"output\""),
-        ("size = [416, 416]", "size = [640, 640]", "input.size", "640"),
         ("batch = \"dynamic\"", "batch = \"static\"", "batch", "free"),
         // A label less: the declared output is free in every dimension, so the first run shows it.
         (", \"hoarding\",", ",", "output", "24"),
@@ -368,10 +403,10 @@ fn a_strange_label_in_a_run_is_counted_and_costs_its_box_only() {
     let before = detector.detect(&[picture.view()]).unwrap().remove(0);
     assert_eq!(detector.strange_labels(), 0);
     // As if the trial pictures had not shown that there is a fourth label.
-    let mut manifest = detector.manifest.clone();
+    let mut manifest = detector.engine.manifest.clone();
     let unknown = manifest.labels.pop().unwrap();
     assert_eq!(unknown.class, None);
-    detector.decoder = family::decoder(&manifest);
+    detector.engine.decoder = family::decoder(&manifest);
     let after = detector.detect(&[picture.view()]).unwrap().remove(0);
     assert_eq!(before, after);
     assert!(detector.strange_labels() > 0);

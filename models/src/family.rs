@@ -43,7 +43,7 @@ pub(crate) fn decoder(manifest: &Manifest) -> Box<dyn Decode> {
     let keep = Keep::new(manifest);
     match (manifest.family, manifest.output.clone()) {
         (_, Output::Grid { name, strides }) => {
-            Box::new(yolox_grid::YoloxGrid::new(name, &strides, &manifest.input, keep))
+            Box::new(yolox_grid::YoloxGrid::new(name, strides, &manifest.input, keep))
         }
         (_, Output::Scores { boxes, scores, form, background }) => {
             Box::new(ssd::Ssd::new([boxes, scores], Boxes::new(form, &manifest.input), background, keep))
@@ -158,7 +158,7 @@ fn range<'a>(numbers: impl Iterator<Item = &'a f32>) -> [f32; 2] {
 
 /// The spec of an output of numbers under one key of the manifest.
 fn numbers(key: &'static str, name: &str, sides: &[Side]) -> Spec {
-    let sides = std::iter::once(Side::Batch).chain(sides.iter().copied()).collect();
+    let sides = std::iter::once(Side::Batch).chain(sides.iter().cloned()).collect();
     Spec { keys: [key; 3], name: name.to_owned(), kinds: crate::session::NUMBERS, sides }
 }
 

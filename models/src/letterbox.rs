@@ -2,7 +2,8 @@
 //!
 //! In comes a [`YuvView`] (I420 or NV12, either matrix and range, any stride, odd sizes too), out goes
 //! `[3, H, W]` or `[H, W, 3]` of u8, f16 or f32 in the manifest's channel order, `(grey * scale - mean) / std`,
-//! the picture scaled as the manifest places it and the rest filled with the pad. Nothing is allocated once a
+//! the picture scaled as the manifest places it and the rest filled with the pad; where the manifest has the input
+//! trimmed, H and W are no larger than the picture needs. Nothing is allocated once a
 //! size has been seen.
 //!
 //! The values are those of OpenCV's `INTER_LINEAR` on the RGB picture (half-pixel centres, two taps an axis
@@ -44,6 +45,8 @@ pub struct Fit {
     pub width: usize,
     /// Its rows.
     pub height: usize,
+    /// Width and height of the tensor.
+    pub tensor: [usize; 2],
 }
 
 impl Fit {
@@ -57,11 +60,15 @@ impl Fit {
         } else {
             ((width * input.height / height).max(1), input.height)
         };
+        let tensor = match input.trim {
+            None => [input.width, input.height],
+            Some(step) => [fitted_width, fitted_height].map(|side| side.next_multiple_of(step)),
+        };
         let (left, top) = match input.placement {
             Placement::Corner | Placement::Stretch => (0, 0),
-            Placement::Centred => ((input.width - fitted_width) / 2, (input.height - fitted_height) / 2),
+            Placement::Centred => ((tensor[0] - fitted_width) / 2, (tensor[1] - fitted_height) / 2),
         };
-        Self { left, top, width: fitted_width, height: fitted_height }
+        Self { left, top, width: fitted_width, height: fitted_height, tensor }
     }
 
     /// A box `[x0, y0, x1, y1]` in pixels of the tensor as a share of the picture, cut off at its edges.
@@ -244,8 +251,8 @@ impl Letterbox {
         }
     }
 
-    /// Fills `tensor`, `[3, H, W]` or `[H, W, 3]` as the input's layout has it, and says where the picture
-    /// lies in it.
+    /// Fills `tensor`, `[3, H, W]` or `[H, W, 3]` as the input's layout has it and as large as [`Fit::of`] makes it for
+    /// this picture, and says where the picture lies in it.
     ///
     /// # Errors
     /// [`PictureFault`]; the tensor is then as it was.
@@ -253,12 +260,9 @@ impl Letterbox {
     /// # Panics
     /// When the tensor is not of `3 * H * W` numbers.
     pub fn write<V: Value>(&mut self, picture: &YuvView<'_>, tensor: &mut [V]) -> Result<Fit, PictureFault> {
-        assert_eq!(tensor.len(), 3 * self.input.width * self.input.height, "a tensor of 3 * H * W");
-        if picture.width < SIDE_MIN || picture.height < SIDE_MIN {
-            return Err(PictureFault::TooSmall);
-        }
-        let picture = picture.checked().ok_or(PictureFault::ShortPlane)?;
+        let picture = readable(picture)?;
         let fit = Fit::of(picture.width, picture.height, &self.input);
+        assert_eq!(tensor.len(), 3 * fit.tensor[0] * fit.tensor[1], "a tensor of 3 * H * W");
         if self.source != [picture.width, picture.height] {
             self.measure(picture.width, picture.height, fit);
         }
@@ -285,7 +289,7 @@ impl Letterbox {
 
     /// Fills what the picture leaves free.
     fn pad<V: Value>(&self, fit: Fit, tensor: &mut [V]) {
-        let [width, height] = [self.input.width, self.input.height];
+        let [width, height] = fit.tensor;
         let values = self.gains.map(|[gain, offset]| V::of(f32::from(self.input.pad) * gain + offset));
         match self.input.layout {
             Layout::Nchw => {
@@ -300,13 +304,14 @@ impl Letterbox {
     fn draw<V: Value>(&mut self, picture: &YuvView<'_>, fit: Fit, tensor: &mut [V]) {
         let Self { input, gains, columns, column_shares, rows, gathered, pair, .. } = self;
         let rgb = ToRgb::new(picture, input.colour);
-        let plane = input.width * input.height;
+        let [across, down] = fit.tensor;
+        let plane = across * down;
         for (at, tap) in rows.iter().enumerate() {
             pair.load(*tap, |row, greys| {
                 gathered.read(picture, row, columns);
                 rgb.narrow(gathered, column_shares, greys);
             });
-            let from = (fit.top + at) * input.width + fit.left;
+            let from = (fit.top + at) * across + fit.left;
             let [near, far] = &pair.greys;
             match input.layout {
                 Layout::Nchw => {
@@ -322,6 +327,14 @@ impl Letterbox {
             }
         }
     }
+}
+
+/// The picture, known to have what its size claims.
+pub(crate) fn readable<'p>(picture: &YuvView<'p>) -> Result<YuvView<'p>, PictureFault> {
+    if picture.width < SIDE_MIN || picture.height < SIDE_MIN {
+        return Err(PictureFault::TooSmall);
+    }
+    picture.checked().ok_or(PictureFault::ShortPlane)
 }
 
 /// Fills a plane of rows of `width` around the picture.

@@ -17,8 +17,8 @@ const KINDS: [(Matrix, Range); 4] = [
 fn input(width: usize, height: usize, colour: Colour, placement: Placement) -> Input {
     let name = "images".to_owned();
     let (layout, dtype) = (Layout::Nchw, Dtype::F32);
-    let (scale, mean, std, sizes) = (1.0, [0.0; 3], [1.0; 3], None);
-    Input { name, width, height, layout, dtype, colour, placement, pad: 114, scale, mean, std, sizes }
+    let (trim, scale, mean, std, sizes) = (None, 1.0, [0.0; 3], [1.0; 3], None);
+    Input { name, width, height, layout, dtype, colour, placement, trim, pad: 114, scale, mean, std, sizes }
 }
 
 /// A pixel in bytes of RGB: by OpenCV's whole numbers where it has them, else by the standard's factors.
@@ -47,7 +47,8 @@ fn reference(picture: &YuvView<'_>, input: &Input) -> Vec<f32> {
         Colour::Bgr => [2, 1, 0],
         Colour::Rgb => [0, 1, 2],
     };
-    let mut tensor = vec![f32::from(input.pad); 3 * input.width * input.height];
+    let [width, height] = fit.tensor;
+    let mut tensor = vec![f32::from(input.pad); 3 * width * height];
     for y in 0..fit.height {
         let (top, bottom, down) = tap(y, picture.height, fit.height);
         for x in 0..fit.width {
@@ -57,7 +58,7 @@ fn reference(picture: &YuvView<'_>, input: &Input) -> Vec<f32> {
             for (plane, channel) in order.into_iter().enumerate() {
                 let upper = a[channel] + (b[channel] - a[channel]) * across;
                 let lower = c[channel] + (d[channel] - c[channel]) * across;
-                let at = (plane * input.height + fit.top + y) * input.width + fit.left + x;
+                let at = (plane * height + fit.top + y) * width + fit.left + x;
                 tensor[at] = upper + (lower - upper) * down;
             }
         }
@@ -66,7 +67,8 @@ fn reference(picture: &YuvView<'_>, input: &Input) -> Vec<f32> {
 }
 
 fn written(picture: &YuvView<'_>, input: &Input) -> Vec<f32> {
-    let mut tensor = vec![f32::NAN; 3 * input.width * input.height];
+    let [width, height] = Fit::of(picture.width, picture.height, input).tensor;
+    let mut tensor = vec![f32::NAN; 3 * width * height];
     Letterbox::new(input).write(picture, &mut tensor).unwrap();
     tensor
 }
@@ -134,14 +136,23 @@ fn strong_colours_come_out_as_they_are() {
 fn where_the_picture_lies_and_what_fills_the_rest() {
     let picture = Picture::from_rgb([1920, 1080], |_, _| [200, 200, 200]);
     let corner = input(416, 416, Colour::Bgr, Placement::Corner);
-    assert_eq!(Fit::of(1920, 1080, &corner), Fit { left: 0, top: 0, width: 416, height: 234 });
+    assert_eq!(
+        Fit::of(1920, 1080, &corner),
+        Fit { left: 0, top: 0, width: 416, height: 234, tensor: [416, 416] }
+    );
     let tensor = written(&picture.view(), &corner);
     assert!((tensor[233 * 416] - 200.0).abs() < 1.0);
     assert_eq!(tensor[234 * 416], 114.0);
 
     let centred = input(416, 416, Colour::Bgr, Placement::Centred);
-    assert_eq!(Fit::of(1920, 1080, &centred), Fit { left: 0, top: 91, width: 416, height: 234 });
-    assert_eq!(Fit::of(300, 600, &centred), Fit { left: 104, top: 0, width: 208, height: 416 });
+    assert_eq!(
+        Fit::of(1920, 1080, &centred),
+        Fit { left: 0, top: 91, width: 416, height: 234, tensor: [416, 416] }
+    );
+    assert_eq!(
+        Fit::of(300, 600, &centred),
+        Fit { left: 104, top: 0, width: 208, height: 416, tensor: [416, 416] }
+    );
     let tensor = written(&picture.view(), &centred);
     assert_eq!((tensor[90 * 416], tensor[325 * 416]), (114.0, 114.0));
     assert!((tensor[91 * 416] - 200.0).abs() < 1.0);
@@ -151,7 +162,7 @@ fn where_the_picture_lies_and_what_fills_the_rest() {
 fn a_stretched_picture_fills_the_input() {
     let input = Input { height: 32, ..input(64, 64, Colour::Rgb, Placement::Stretch) };
     let picture = Picture::from_rgb([40, 90], |_, _| [200, 100, 50]);
-    assert_eq!(Fit::of(40, 90, &input), Fit { left: 0, top: 0, width: 64, height: 32 });
+    assert_eq!(Fit::of(40, 90, &input), Fit { left: 0, top: 0, width: 64, height: 32, tensor: [64, 32] });
     let tensor = written(&picture.view(), &input);
     for (plane, wanted) in tensor.chunks(64 * 32).zip([200.0, 100.0, 50.0]) {
         assert!(plane.iter().all(|grey| (grey - wanted).abs() <= 2.0));

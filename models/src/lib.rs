@@ -8,6 +8,7 @@
 //! ```text
 //! Manifest ─┐                                               family ─── nms
 //! Runtime ──┴─ Detector:  YuvView ─ letterbox ─ session ─ decode ─ suppress ─ Detection
+//!              Line: the same, the session on a thread of its own, so that one batch is letterboxed while another is inferred
 //!              Classifier:  Detection ─ crops ─ letterbox ─ session ─ judge ─ Detection
 //! ```
 
@@ -18,6 +19,7 @@ pub mod error;
 mod family;
 pub mod golden;
 pub mod letterbox;
+pub mod line;
 pub mod manifest;
 pub mod measure;
 pub mod nms;
@@ -32,6 +34,7 @@ pub mod tiles;
 pub use classifier::Classifier;
 pub use detector::{Detector, check};
 pub use error::{ModelError, Problem};
-pub use letterbox::Letterbox;
+pub use letterbox::{Fit, Letterbox};
+pub use line::Line;
 pub use manifest::{ClassifierManifest, Manifest, Provider};
 pub use runtime::Runtime;

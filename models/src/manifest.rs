@@ -63,6 +63,9 @@ pub struct Input {
     pub colour: Colour,
     /// Where the scaled picture lies.
     pub placement: Placement,
+    /// For a model that takes any height and width: what would be padding alone is left out, down to a multiple of so
+    /// many pixels. A picture of 16:9 is then 416 * 256 pixels to a model of 416 * 416, and costs 0.62 of it.
+    pub trim: Option<usize>,
     /// Grey level around it, `0..=255`.
     pub pad: u8,
     /// Factor on grey levels.

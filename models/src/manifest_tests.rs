@@ -95,6 +95,10 @@ fn each_fault_has_its_key_and_mend() {
             "put it at",
         ),
         ("size = [416, 416]", "size = [416, 420]", "input.size", "every stride divides"),
+        ("trim = 32", "trim = 0", "input.trim", "divides both sides"),
+        ("trim = 32", "trim = 64", "input.trim", "divides both sides"),
+        ("trim = 32", "trim = 16", "input.trim", "the largest stride"),
+        ("letterbox = \"corner\"", "letterbox = \"stretch\"", "input.trim", "take it out"),
         ("size = [416, 416]", "size = [0, 416]", "input.size", "32 to 4096"),
         ("strides = [8, 16, 32]", "strides = []", "output.strides", "[8, 16, 32]"),
         ("pad = 114", "pad = 114\nstd = [1.0, 0.0, 1.0]", "input", "leave them out"),
@@ -126,7 +130,8 @@ fn each_fault_has_its_key_and_mend() {
 /// A detr manifest's `[output]`, planted in place of the default model's.
 fn detr(output: &str, sizes: &str) -> Result<Manifest, Vec<(String, String)>> {
     let folder = folder(|text| {
-        let text = text.replacen("family = \"yolox_grid\"", "family = \"detr\"", 1);
+        let text =
+            text.replacen("family = \"yolox_grid\"", "family = \"detr\"", 1).replacen("trim = 32\n", "", 1);
         let text = text.replacen("name = \"output\"\nstrides = [8, 16, 32]", output, 1);
         text.replacen("pad = 114", sizes, 1).replacen("nms_iou = 0.45", "", 1)
     });

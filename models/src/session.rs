@@ -19,14 +19,45 @@ use crate::provider;
 use crate::runtime::Runtime;
 
 /// One side of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Side {
     /// As many as the run has pictures.
     Batch,
+    /// As wide as the run's pictures.
+    Width,
+    /// As high as the run's pictures.
+    Height,
+    /// A row a cell of the grids of these strides over the run's pictures.
+    Cells(Vec<usize>),
     /// Just so many.
     Is(usize),
     /// As many as the model likes.
     Free,
+}
+
+/// How large one run is: what the sides that are no number stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) batch: usize,
+    /// Width and height of the tensor.
+    pub(crate) size: [usize; 2],
+}
+
+impl Side {
+    /// How many it is in such a run; `None` where that is the model's matter.
+    fn of(&self, extent: Extent) -> Option<usize> {
+        let [width, height] = extent.size;
+        match self {
+            Self::Batch => Some(extent.batch),
+            Self::Width => Some(width),
+            Self::Height => Some(height),
+            Self::Cells(strides) => {
+                Some(strides.iter().map(|stride| (width / stride) * (height / stride)).sum())
+            }
+            Self::Is(side) => Some(*side),
+            Self::Free => None,
+        }
+    }
 }
 
 /// One input or output as the manifest makes it.
@@ -120,11 +151,11 @@ impl Model {
         self.provider
     }
 
-    /// Runs on `feeds`, one an input of the plan and each of `batch` pictures, and gives the outputs in the
+    /// Runs on `feeds`, one an input of the plan and each of the run's pictures, and gives the outputs in the
     /// plan's order to `read`.
     pub(crate) fn run<T>(
         &mut self,
-        batch: usize,
+        extent: Extent,
         feeds: &[Feed<'_>],
         read: impl FnOnce(&[Answer<'_>]) -> Result<T, ModelError>,
     ) -> Result<T, ModelError> {
@@ -133,7 +164,7 @@ impl Model {
         let wrong = |says: String| ModelError::Output { model: name.clone(), says };
         let mut values: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(feeds.len());
         for (spec, feed) in inputs.iter().zip(feeds) {
-            values.push((&spec.name, feed.value(&spec.sides, batch).map_err(failed)?));
+            values.push((&spec.name, feed.value(&spec.sides, extent).map_err(failed)?));
         }
         let given = session.run(values).map_err(failed)?;
         let mut answers = Vec::with_capacity(outputs.len());
@@ -142,14 +173,11 @@ impl Model {
                 .get(&spec.name)
                 .ok_or_else(|| wrong(format!("its output \"{}\" is missing", spec.name)))?;
             let answer = answer(output).map_err(failed)?;
-            let fits = |(side, wanted): (&usize, &Side)| match wanted {
-                Side::Batch => *side == batch,
-                Side::Is(wanted) => side == wanted,
-                Side::Free => true,
-            };
+            let fits =
+                |(side, wanted): (&usize, &Side)| wanted.of(extent).is_none_or(|wanted| *side == wanted);
             let rank_fits = answer.sides.len() == spec.sides.len();
             if !rank_fits || !answer.sides.iter().zip(&spec.sides).all(fits) {
-                let wanted = shown(&spec.sides, Some(batch));
+                let wanted = shown(&spec.sides, |side| side.of(extent));
                 return Err(wrong(format!(
                     "its output \"{}\" is {:?}, the manifest makes it {wanted}",
                     spec.name, answer.sides
@@ -162,12 +190,8 @@ impl Model {
 }
 
 impl<'a> Feed<'a> {
-    fn value(self, sides: &[Side], batch: usize) -> Result<SessionInputValue<'a>, ort::Error> {
-        let side = |side: &Side| match side {
-            Side::Batch | Side::Free => batch,
-            Side::Is(side) => *side,
-        };
-        let shape: Vec<usize> = sides.iter().map(side).collect();
+    fn value(self, sides: &[Side], extent: Extent) -> Result<SessionInputValue<'a>, ort::Error> {
+        let shape: Vec<usize> = sides.iter().map(|side| side.of(extent).unwrap_or(extent.batch)).collect();
         Ok(match self {
             Self::U8(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
             Self::F16(numbers) => TensorRef::from_array_view((shape, numbers))?.into(),
@@ -247,8 +271,12 @@ fn contradictions(plan: &Plan<'_>, session: &Session) -> Vec<Problem> {
     let outlet = |outlets: &'_ [Outlet], spec: &Spec| outlets.iter().position(|at| at.name() == spec.name);
     for spec in &plan.inputs {
         let input = outlet(session.inputs(), spec).map(|at| &session.inputs()[at]);
-        problems
-            .extend(input.and_then(|input| batch_differs(plan, spec, input).or(differs(plan, spec, input))));
+        let differs = |input| {
+            batch_differs(plan, spec, input)
+                .or(trim_differs(plan, spec, input))
+                .or(differs(plan, spec, input))
+        };
+        problems.extend(input.and_then(differs));
     }
     // Every output would say the same again.
     if problems.iter().any(|problem| problem.key == "batch") {
@@ -294,6 +322,18 @@ fn batch_differs(plan: &Plan<'_>, spec: &Spec, input: &Outlet) -> Option<Problem
     Some(plan.problem("batch", says, mend))
 }
 
+/// Height and width must be free where the manifest has padding trimmed.
+fn trim_differs(plan: &Plan<'_>, spec: &Spec, input: &Outlet) -> Option<Problem> {
+    let ValueType::Tensor { shape, .. } = input.dtype() else { return None };
+    let fixed =
+        |(declared, side): (&i64, &Side)| matches!(side, Side::Width | Side::Height) && *declared != -1;
+    if shape.len() != spec.sides.len() || !shape.iter().zip(&spec.sides).any(fixed) {
+        return None;
+    }
+    let says = format!("\"{}\" is {shape}, its height and width fixed", spec.name);
+    Some(plan.problem("input.trim", says, "take it out, or export the model with free height and width"))
+}
+
 /// Compares a declared tensor with what is wanted. A free dimension passes: the first run shows it.
 fn differs(plan: &Plan<'_>, spec: &Spec, outlet: &Outlet) -> Option<Problem> {
     let [name_key, kind_key, shape_key] = spec.keys;
@@ -313,23 +353,27 @@ fn differs(plan: &Plan<'_>, spec: &Spec, outlet: &Outlet) -> Option<Problem> {
         _ if *declared == -1 => true,
         Side::Batch => one == Some(*declared),
         Side::Is(wanted) => i64::try_from(*wanted) == Ok(*declared),
-        Side::Free => true,
+        Side::Width | Side::Height | Side::Cells(_) | Side::Free => true,
     };
     // An output may come without any shape.
     if (shape.len() == spec.sides.len() && shape.iter().zip(&spec.sides).all(fits)) || shape.is_empty() {
         return None;
     }
-    let wanted = shown(&spec.sides, one.map(|_| 1));
+    let wanted = shown(&spec.sides, |side| match side {
+        Side::Batch => one.map(|_| 1),
+        Side::Is(side) => Some(*side),
+        _ => None,
+    });
     let says = format!("\"{name}\" is {shape}, the manifest makes it {wanted}");
     Some(plan.problem(shape_key, says, "write the model's own size, layout, strides and labels"))
 }
 
 /// A shape as messages have it: `[n, 3, 416, 416]`.
-fn shown(sides: &[Side], batch: Option<usize>) -> String {
-    let side = |side: &Side| match side {
-        Side::Batch => batch.map_or_else(|| "n".to_owned(), |batch| batch.to_string()),
-        Side::Is(side) => side.to_string(),
-        Side::Free => "any".to_owned(),
+fn shown(sides: &[Side], known: impl Fn(&Side) -> Option<usize>) -> String {
+    let side = |side: &Side| match (known(side), side) {
+        (Some(side), _) => side.to_string(),
+        (None, Side::Batch) => "n".to_owned(),
+        (None, _) => "any".to_owned(),
     };
     format!("[{}]", sides.iter().map(side).collect::<Vec<_>>().join(", "))
 }

@@ -35,19 +35,22 @@ class Model:
         self.manifest = tomllib.loads((self.folder / "manifest.toml").read_text())
         self.input, self.output = self.manifest["input"], self.manifest["output"]
         self.family, self.labels = self.manifest["family"], self.manifest["labels"]
-        self.size = self.input["size"]
+        self.size = self.input["size"]  # Of the tensor; `fit` makes it a trimmed one's.
         self.session = onnxruntime.InferenceSession(
             self.folder / self.manifest["weights"], providers=["CPUExecutionProvider"])
 
     def fit(self, width, height):
-        """Where a picture lies in the input: left, top, width, height."""
-        across, down = self.size
+        """Where a picture lies in the input: left, top, width, height. What follows is of a tensor for it."""
+        across, down = self.input["size"]
         if self.input["letterbox"] == "stretch":
             return 0, 0, across, down
         if width * down >= height * across:
             fitted = across, max(1, height * across // width)
         else:
             fitted = max(1, width * down // height), down
+        if step := self.input.get("trim"):
+            across, down = (-(-side // step) * step for side in fitted)
+            self.size = [across, down]
         if self.input["letterbox"] == "corner":
             return 0, 0, *fitted
         return (across - fitted[0]) // 2, (down - fitted[1]) // 2, *fitted

@@ -400,14 +400,19 @@ fn read_classes<'t>(
     section: &mut Section<'t>,
     default: &[Class],
 ) -> Option<Vec<Class>> {
-    section.words(source, "classes", true, Class::ALL.iter().map(|class| class.name()));
+    section.words(source, "classes", true, Class::names_for_rules());
     let Some(names) = section.texts(source, "classes") else {
         return Some(default.to_vec());
     };
-    let known: Vec<&str> = Class::ALL.iter().map(|c| c.name()).collect();
+    let known: Vec<&str> = Class::names_for_rules().collect();
     let mut classes = Vec::new();
     for name in &names {
         match Class::from_name(name) {
+            Some(class) if Class::HIDDEN.has(class) => source.problem(
+                &section.at_key("classes"),
+                format!("`{name}` is found to be hidden in evidence, never to be reported"),
+                "take it out; a model that finds it is named under [model] masking of the node's file",
+            ),
             Some(class) => classes.push(class),
             None => {
                 let mend = nearest(name, &known).map_or_else(

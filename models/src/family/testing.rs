@@ -9,6 +9,7 @@ use crate::testing::city_nano;
 pub(crate) fn manifest(labels: usize) -> Manifest {
     let mut manifest = Manifest::load(&city_nano()).unwrap();
     (manifest.input.width, manifest.input.height, manifest.area_max) = (96, 64, 0.9);
+    manifest.input.trim = None;
     let label = |class: &Class| Label {
         text: class.name().to_owned(),
         class: Some(*class),
@@ -25,7 +26,7 @@ pub(crate) fn keep(labels: usize) -> Keep {
 }
 
 pub(crate) fn whole() -> Fit {
-    Fit { left: 0, top: 0, width: 96, height: 64 }
+    Fit { left: 0, top: 0, width: 96, height: 64, tensor: [96, 64] }
 }
 
 /// Reads with a decoder: labels by their index, scores, boxes and rows; and how many labels were strange.

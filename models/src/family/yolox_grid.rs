@@ -11,35 +11,27 @@ use crate::manifest::Input;
 use crate::nms::Candidate;
 use crate::session::{Side, Spec};
 
-/// One row of the output: where its cell lies and how large it is, pixels of the tensor.
-#[derive(Debug, Clone, Copy)]
-struct Cell {
-    column: f32,
-    row: f32,
-    stride: f32,
-}
-
 /// Reads outputs of one model.
 #[derive(Debug, Clone)]
 pub(crate) struct YoloxGrid {
     name: String,
-    cells: Vec<Cell>,
+    strides: Vec<usize>,
+    /// How many rows the output has.
+    cells: Side,
     keep: Keep,
 }
 
 impl YoloxGrid {
     /// For an input that every stride divides.
-    pub(crate) fn new(name: String, strides: &[usize], input: &Input, keep: Keep) -> Self {
-        let mut cells = Vec::new();
-        for &stride in strides {
-            let (columns, rows) = (input.width / stride, input.height / stride);
-            cells.extend((0..rows * columns).map(|at| Cell {
-                column: (at % columns) as f32,
-                row: (at / columns) as f32,
-                stride: stride as f32,
-            }));
-        }
-        Self { name, cells, keep }
+    pub(crate) fn new(name: String, strides: Vec<usize>, input: &Input, keep: Keep) -> Self {
+        let cells = match input.trim {
+            Some(_) => Side::Cells(strides.clone()),
+            None => {
+                let of = |stride: &usize| (input.width / stride) * (input.height / stride);
+                Side::Is(strides.iter().map(of).sum())
+            }
+        };
+        Self { name, strides, cells, keep }
     }
 
     fn columns(&self) -> usize {
@@ -51,22 +43,27 @@ impl Decode for YoloxGrid {
     fn outputs(&self) -> Vec<Spec> {
         vec![Spec {
             keys: ["output.name", "output", "output"],
-            ..numbers("output", &self.name, &[Side::Is(self.cells.len()), Side::Is(self.columns())])
+            ..numbers("output", &self.name, &[self.cells.clone(), Side::Is(self.columns())])
         }]
     }
 
     fn read(&mut self, parts: &[Part<'_>], fit: Fit, found: &mut Vec<Candidate>) -> usize {
-        let rows = parts[0].numbers.chunks_exact(self.columns());
-        for (row, (values, cell)) in rows.zip(&self.cells).enumerate() {
-            // No label is surer than its cell: most rows end here.
-            let objectness = values[4];
-            if objectness < self.keep.score_min {
-                continue;
+        let mut rows = parts[0].numbers.chunks_exact(self.columns()).enumerate();
+        for &stride in &self.strides {
+            let [columns, lines] = fit.tensor.map(|side| side / stride);
+            let stride = stride as f32;
+            for (cell, (row, values)) in rows.by_ref().take(columns * lines).enumerate() {
+                // No label is surer than its cell: most rows end here.
+                let objectness = values[4];
+                if objectness < self.keep.score_min {
+                    continue;
+                }
+                let Some((label, sure)) = best(values[5..].iter().copied()) else { continue };
+                let (column, line) = ((cell % columns) as f32, (cell / columns) as f32);
+                let centre = [(values[0] + column) * stride, (values[1] + line) * stride];
+                let size = [values[2].exp() * stride, values[3].exp() * stride];
+                self.keep.offer((label, objectness * sure), around(centre, size), row, fit, found);
             }
-            let Some((label, sure)) = best(values[5..].iter().copied()) else { continue };
-            let centre = [(values[0] + cell.column) * cell.stride, (values[1] + cell.row) * cell.stride];
-            let size = [values[2].exp() * cell.stride, values[3].exp() * cell.stride];
-            self.keep.offer((label, objectness * sure), around(centre, size), row, fit, found);
         }
         0
     }

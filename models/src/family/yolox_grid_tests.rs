@@ -14,7 +14,7 @@ const GARBAGE: usize = 5 + 12;
 const GOODS: usize = 5 + 11;
 
 fn whole() -> Fit {
-    Fit { left: 0, top: 0, width: 416, height: 416 }
+    Fit { left: 0, top: 0, width: 416, height: 416, tensor: [416, 416] }
 }
 
 fn grid() -> YoloxGrid {
@@ -22,7 +22,7 @@ fn grid() -> YoloxGrid {
 }
 
 fn grid_of(manifest: &Manifest) -> YoloxGrid {
-    YoloxGrid::new("output".to_owned(), &[8, 16, 32], &manifest.input, Keep::new(manifest))
+    YoloxGrid::new("output".to_owned(), vec![8, 16, 32], &manifest.input, Keep::new(manifest))
 }
 
 fn empty() -> Vec<f32> {
@@ -76,7 +76,7 @@ fn rows_under_their_threshold_and_labels_without_a_class_stay_out() {
 
 #[test]
 fn boxes_over_most_of_the_frame_or_beside_it_are_dropped() {
-    let fit = Fit { left: 0, top: 0, width: 416, height: 234 };
+    let fit = Fit { left: 0, top: 0, width: 416, height: 234, tensor: [416, 416] };
     let mut output = empty();
     // Stride 32, 13 a row: centre (6.5, 3.65) * 32, 410 by 230 pixels.
     let row = SECOND_GRID + 26 * 26 + 3 * 13 + 6;
@@ -104,7 +104,7 @@ proptest! {
         rows in proptest::collection::vec((0..3549usize, [-9.0..9.0f32, -9.0..9.0f32], [-4.0..6.0f32, -4.0..6.0f32], 0.0..1.0f32, 5..COLUMNS, 0.0..1.0f32), 1..80),
         height in 1..=416usize, left in 0..200usize,
     ) {
-        let fit = Fit { left, top: 416 - height, width: 416 - left, height };
+        let fit = Fit { left, top: 416 - height, width: 416 - left, height, tensor: [416, 416] };
         let mut output = empty();
         for (row, [x, y], [w, h], objectness, column, score) in rows {
             set(&mut output, row, [x, y, w, h], objectness, &[(column, score)]);

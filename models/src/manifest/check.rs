@@ -25,11 +25,14 @@ pub(super) fn checked(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<
         faults.share("nms_iou", nms_iou);
     }
     faults.share("area_max", raw.area_max);
-    let (size, scaled) = (raw.input.size, raw.input.sizes.is_some());
+    let (size, scaled, trim) = (raw.input.size, raw.input.sizes.is_some(), raw.input.trim);
     let size_fits = check_size(size, faults);
     if scaled && family.is_some_and(|family| family != Family::Detr) {
         let mend = "take it out, or write family = \"detr\"";
         faults.add("input.sizes", "is read with family = \"detr\" only".to_owned(), mend);
+    }
+    if let (Some(trim), Some(family), true) = (trim, family, size_fits) {
+        check_trim(trim, size, family, raw.output.strides.as_deref().unwrap_or_default(), faults);
     }
     let input = check_input(raw.input, faults);
     let labels = check_labels(raw.labels, &raw.classes, [&raw.score_min, &raw.faint_min], faults);
@@ -122,6 +125,24 @@ pub(super) fn check_size(size: [usize; 2], faults: &mut Faults<'_>) -> bool {
     fits
 }
 
+/// Families whose boxes do not depend on the input's size may have it trimmed, in steps that their grids stand on.
+fn check_trim(trim: usize, size: [usize; 2], family: Family, strides: &[usize], faults: &mut Faults<'_>) {
+    let takes = matches!(family, Family::YoloxGrid | Family::Yolov5 | Family::Yolov8 | Family::EndToEnd);
+    let stands = |step: usize| step > 0 && size.iter().all(|side| side.is_multiple_of(step));
+    if !takes {
+        let says = format!("is not read with family = \"{family}\", whose boxes hang on the input's size");
+        faults.add("input.trim", says, "take it out");
+    } else if !strides.iter().copied().all(stands) {
+        // The size is wrong, and told.
+    } else if !stands(trim) {
+        let mend = "write a step that divides both sides of input.size, e.g. 32";
+        faults.add("input.trim", format!("{trim} does not divide {size:?}"), mend);
+    } else if let Some(stride) = strides.iter().find(|stride| !trim.is_multiple_of(**stride)) {
+        let mend = "write the largest stride, e.g. 32";
+        faults.add("input.trim", format!("{trim} is not divided by the stride {stride}"), mend);
+    }
+}
+
 pub(super) fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Input> {
     faults.filled("input.name", &raw.name);
     let layout = faults.word("input.layout", &raw.layout, Layout::WORDS, Layout::from_name);
@@ -145,6 +166,10 @@ pub(super) fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Inpu
         faults.filled("input.sizes", sizes);
     }
     let [width, height] = raw.size;
+    if raw.trim.is_some() && placement == Some(Placement::Stretch) {
+        let says = "a stretched picture leaves no padding to trim".to_owned();
+        faults.add("input.trim", says, "take it out, or write letterbox = \"corner\"");
+    }
     Some(Input {
         name: raw.name,
         width,
@@ -153,6 +178,7 @@ pub(super) fn check_input(raw: RawInput, faults: &mut Faults<'_>) -> Option<Inpu
         dtype: dtype?,
         colour: colour?,
         placement: placement?,
+        trim: raw.trim,
         pad: raw.pad,
         scale: raw.scale,
         mean: raw.mean,

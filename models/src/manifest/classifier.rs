@@ -212,6 +212,9 @@ fn checked(raw: Raw, file: &Path, faults: &mut Faults<'_>) -> Option<ClassifierM
     if raw.input.sizes.is_some() {
         faults.add("input.sizes", "is not read of a classifier".to_owned(), "take it out");
     }
+    if raw.input.trim.is_some() {
+        faults.add("input.trim", "is not read of a classifier".to_owned(), "take it out");
+    }
     let input = check_input(raw.input, faults);
     faults.filled("output.name", &raw.output.name);
     let kind = faults.word("output.kind", &raw.output.kind, Kind::WORDS, Kind::from_name);

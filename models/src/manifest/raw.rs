@@ -48,6 +48,7 @@ pub(super) struct RawInput {
     pub(super) colour: String,
     pub(super) dtype: String,
     pub(super) letterbox: String,
+    pub(super) trim: Option<usize>,
     #[serde(default = "pad_default")]
     pub(super) pad: u8,
     #[serde(default = "one")]

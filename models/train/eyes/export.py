@@ -18,10 +18,11 @@ OPSET = 17
 
 
 def write_onnx(network, side, path):
-    """Input `images` `[n, 3, side, side]` f32 BGR 0..=255, output `output` `[n, cells, 5 + classes]`."""
+    """Input `images` `[n, 3, height, width]` f32 BGR 0..=255, sides any multiple of 32 and `side` by `side` what it learned on;
+    output `output` `[n, cells, 5 + classes]`."""
     torch.onnx.export(
         AsExported(network).eval(), (torch.zeros(2, 3, side, side),), str(path), dynamo=False, input_names=["images"], output_names=["output"],
-        opset_version=OPSET, dynamic_axes={"images": {0: "n"}, "output": {0: "n"}})
+        opset_version=OPSET, dynamic_axes={"images": {0: "n", 2: "height", 3: "width"}, "output": {0: "n"}})
     onnx.checker.check_model(str(path))
 
 
@@ -104,6 +105,7 @@ layout = "nchw"
 colour = "bgr"
 dtype = "f32"
 letterbox = "corner"
+trim = 32
 pad = 114
 
 [output]

@@ -76,10 +76,19 @@ impl<F> Arrivals<F> {
             }
             inner = self.ready.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
-        let count = most.clamp(1, inner.order.len());
+        Some(self.hand_out(inner, most))
+    }
+
+    /// Takes at most `most` frames of those that wait; none where none does.
+    pub(crate) fn take_waiting(&self, most: usize) -> Vec<(CameraIndex, F)> {
+        self.hand_out(self.lock(), most)
+    }
+
+    fn hand_out(&self, mut inner: MutexGuard<'_, Inner<F>>, most: usize) -> Vec<(CameraIndex, F)> {
+        let count = most.max(1).min(inner.order.len());
         let cameras: Vec<CameraIndex> = inner.order.drain(..count).collect();
         self.taken.notify_all();
-        Some(cameras.into_iter().filter_map(|camera| Some((camera, inner.places[camera].take()?))).collect())
+        cameras.into_iter().filter_map(|camera| Some((camera, inner.places[camera].take()?))).collect()
     }
 
     /// Lets the taker end once everything is taken.
@@ -112,6 +121,9 @@ mod tests {
         arrivals.put(1, "other");
         assert_eq!(arrivals.take(8), Some(vec![(0, "new"), (1, "other")]));
         assert_eq!((arrivals.overwritten(0), arrivals.overwritten(1)), (1, 0));
+        assert_eq!(arrivals.take_waiting(8), []);
+        arrivals.put(1, "newest");
+        assert_eq!(arrivals.take_waiting(8), [(1, "newest")]);
     }
 
     #[test]

@@ -234,7 +234,11 @@ fn model_faults(node: &node::Node, onnxruntime: Option<&Path>) -> Vec<Problem> {
                 let found = models::check(&runtime, manifest).into_iter();
                 found.map(|fault| problem(manifest, &fault.key, fault.says, mend)).collect::<Vec<_>>()
             };
-            std::iter::once(&node.manifest).chain(&node.second).flat_map(faults).collect()
+            std::iter::once(&node.manifest)
+                .chain(&node.second)
+                .chain(&node.masking)
+                .flat_map(faults)
+                .collect()
         }
         Err(error) => vec![problem(&node.manifest, "", error.to_string(), "make runtime")],
     }

@@ -4,6 +4,7 @@
 //! which a thing stands once and, where there is a second model, was judged by it. Never: a rule, a file; a
 //! camera whose odd picture costs the others their look.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use calib::picture::YuvView;
 use calib::space::ImageBox;
 use logic::case::ModelRef;
 use logic::look::{CameraId, Detection};
+use models::line::Ticket;
 use models::tiles::{self, Part, Plan, Region, WINDOWS_MAX, Window};
-use models::{Classifier, Detector, Manifest};
+use models::{Classifier, Detector, Line, Manifest, ModelError};
 
 use crate::arrivals::CameraIndex;
 
@@ -27,7 +29,7 @@ const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
 
 /// A model, and where it looks in each camera's picture.
 pub(crate) struct Eyes {
-    detector: Detector,
+    line: Line,
     second: Option<Second>,
     /// The detector alone: it is what evidence names.
     model: Arc<ModelRef>,
@@ -59,6 +61,12 @@ impl Sure {
     }
 }
 
+/// A batch that the model looks at, or will.
+pub(crate) struct Begun {
+    ticket: Ticket,
+    places: Vec<Views>,
+}
+
 /// Where one picture and its windows lie among the views of a batch.
 struct Views {
     span: Range<usize>,
@@ -67,11 +75,15 @@ struct Views {
 
 impl Eyes {
     /// Eyes that know no camera yet, with a model that judges what the detector sees, or none.
-    pub(crate) fn new(detector: Detector, second: Option<Classifier>) -> Self {
+    ///
+    /// # Errors
+    /// The system has no thread left for the model.
+    pub(crate) fn new(detector: Detector, second: Option<Classifier>) -> io::Result<Self> {
         let model = Arc::new(model_ref(&detector));
         let second = second.map(Second::new);
         let sure = Sure::of(detector.manifest());
-        Self { model, sure, detector, second, cameras: Vec::new(), planned: Vec::new() }
+        let line = Line::new(detector)?;
+        Ok(Self { model, sure, line, second, cameras: Vec::new(), planned: Vec::new() })
     }
 
     /// What a camera's file says from now on.
@@ -94,27 +106,27 @@ impl Eyes {
         &self.sure
     }
 
-    /// Looks with another model from now on.
-    pub(crate) fn exchange(&mut self, detector: Detector) {
-        self.model = Arc::new(model_ref(&detector));
-        self.sure = Sure::of(detector.manifest());
-        self.detector = detector;
+    /// Looks with another model from now on. What was begun with the one before has no answer any more.
+    ///
+    /// # Errors
+    /// The system has no thread left for it; the one before goes on.
+    pub(crate) fn exchange(&mut self, detector: Detector) -> io::Result<()> {
+        let (model, sure) = (model_ref(&detector), Sure::of(detector.manifest()));
+        self.line = Line::new(detector)?;
+        (self.model, self.sure) = (Arc::new(model), sure);
         // Another model may have another size, which the windows follow.
         self.planned.fill(None);
+        Ok(())
     }
 
     /// What each picture shows, best first. `None` where the model has no answer for a picture.
     pub(crate) fn see(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Vec<Option<Vec<Detection>>> {
-        let mut looks = self.find(pictures);
-        if let Some(second) = &mut self.second {
-            second.judge(pictures, &mut looks);
-        }
-        looks
+        let begun = self.begin(pictures);
+        self.finish(begun, pictures)
     }
 
-    /// What the detector sees in each picture and its windows. Where a batch has no answer each picture is tried
-    /// alone, since one camera's odd picture must not cost the others their look.
-    fn find(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Vec<Option<Vec<Detection>>> {
+    /// Has the model look at each picture and its windows, behind what was begun before.
+    pub(crate) fn begin(&mut self, pictures: &[(CameraIndex, YuvView<'_>)]) -> Begun {
         let mut views = Vec::with_capacity(pictures.len());
         let mut places = Vec::with_capacity(pictures.len());
         for (camera, picture) in pictures {
@@ -130,17 +142,29 @@ impl Eyes {
             }
             places.push(Views { span: first..views.len(), windows });
         }
-        if let Ok(looks) = self.detector.detect(&views) {
-            return places.iter().map(|place| Some(together(place, &looks[place.span.clone()]))).collect();
+        Begun { ticket: self.line.begin(&views), places }
+    }
+
+    /// Waits for what was begun, of the same pictures: what each of them shows, best first. `None` where the model has no
+    /// answer for a picture.
+    pub(crate) fn finish(
+        &mut self,
+        begun: Begun,
+        pictures: &[(CameraIndex, YuvView<'_>)],
+    ) -> Vec<Option<Vec<Detection>>> {
+        let mut found = self.line.finish(begun.ticket).into_iter();
+        let look = |place: &Views| {
+            let parts: Result<Vec<_>, _> = found.by_ref().take(place.span.len()).collect();
+            let no_answer =
+                |error: &ModelError| tracing::debug!(%error, "the model has no answer for a picture");
+            let parts = parts.inspect_err(no_answer).ok()?;
+            (!parts.is_empty()).then(|| together(place, &parts))
+        };
+        let mut looks: Vec<_> = begun.places.iter().map(look).collect();
+        if let Some(second) = &mut self.second {
+            second.judge(pictures, &mut looks);
         }
-        let alone = places.iter().map(|place| match self.detector.detect(&views[place.span.clone()]) {
-            Ok(looks) => Some(together(place, &looks)),
-            Err(error) => {
-                tracing::debug!(%error, "the model has no answer for a picture");
-                None
-            }
-        });
-        alone.collect()
+        looks
     }
 
     /// The windows over a camera's picture of that size.
@@ -150,7 +174,7 @@ impl Eyes {
         };
         let place = &mut self.planned[camera];
         if place.as_ref().is_none_or(|(planned_for, _)| *planned_for != size) {
-            let input = self.detector.manifest().input();
+            let input = self.line.manifest().input();
             let plan = plan(camera_file, size, [input.width, input.height]);
             if let Some(over) = plan.over {
                 tracing::warn!(
@@ -286,4 +310,4 @@ pub(crate) fn tile_problem(file: &Path, camera: &Camera, input: [usize; 2]) -> O
 
 #[cfg(test)]
 #[path = "eyes_tests.rs"]
-mod tests;
+pub(crate) mod tests;

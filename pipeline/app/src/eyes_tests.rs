@@ -17,7 +17,7 @@ const SHRUNK: usize = 3;
 /// Where the heap of the sample street lies in it, pixels (samples/clips/litter.truth.json).
 const HEAP_PX: [f32; 4] = [509.0, 266.0, 851.0, 422.0];
 
-fn checkout() -> std::path::PathBuf {
+pub(crate) fn checkout() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
@@ -41,13 +41,13 @@ fn street() -> &'static Frame {
 }
 
 /// A grey 4K picture with the small street in it, and where the heap then lies.
-struct Wide {
+pub(crate) struct Wide {
     planes: [Vec<u8>; 3],
-    heap: ImageBox,
+    pub(crate) heap: ImageBox,
 }
 
 impl Wide {
-    fn with_street_at([left, top]: [usize; 2]) -> Self {
+    pub(crate) fn with_street_at([left, top]: [usize; 2]) -> Self {
         let [width, height] = UHD;
         let (half, quarter) = (width / 2, width * height / 4);
         let mut planes = [vec![120; width * height], vec![128; quarter], vec![128; quarter]];
@@ -66,7 +66,7 @@ impl Wide {
         Self { planes, heap: heap.into() }
     }
 
-    fn view(&self) -> YuvView<'_> {
+    pub(crate) fn view(&self) -> YuvView<'_> {
         let [luma, u, v] = &self.planes;
         let chroma = Chroma::I420 {
             u: Plane { data: u, stride: UHD[0] / 2 },
@@ -97,7 +97,7 @@ fn knowing(zones: &[&str]) -> Eyes {
 
 /// The same with a second model.
 fn judging(zones: &[&str], second: Option<Classifier>) -> Eyes {
-    let mut eyes = Eyes::new(detector(), second);
+    let mut eyes = Eyes::new(detector(), second).unwrap();
     for (at, lines) in zones.iter().enumerate() {
         eyes.know(at, &CameraId::new(&format!("camera-{at}")), &camera(lines));
     }
@@ -150,7 +150,7 @@ fn an_exchanged_model_signs_what_it_sees() {
     };
     assert_eq!(garbage(&eyes.see(&[(0, wide.view())])), 1);
     let manifest = Manifest::load(folder.path()).unwrap();
-    eyes.exchange(Detector::open(&Runtime::load(None).unwrap(), manifest, 2).unwrap());
+    eyes.exchange(Detector::open(&Runtime::load(None).unwrap(), manifest, 2).unwrap()).unwrap();
     assert_eq!(garbage(&eyes.see(&[(0, wide.view())])), 0, "the new model asks for a score of 1");
     assert_eq!((before.name.as_str(), eyes.model().name.as_str()), ("city-nano", "short-sighted"));
     assert_eq!(before.sha256, eyes.model().sha256);

@@ -19,6 +19,7 @@ mod health;
 mod holding;
 mod import;
 mod locate;
+mod masking;
 mod models_check;
 mod models_list;
 mod node;

@@ -124,7 +124,7 @@ fn used_manifests(config: Option<&Path>) -> Result<Vec<PathBuf>> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let table: toml::Table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
     let named = |key: &str| table.get("model")?.get(key)?.as_str();
-    let manifests = ["manifest", "second"].into_iter().filter_map(named);
+    let manifests = ["manifest", "second", "masking"].into_iter().filter_map(named);
     let manifests = manifests.map(|name| file.parent().unwrap_or(Path::new("")).join(name));
     Ok(manifests.map(|path| if path.is_dir() { path.join(FILE_NAME) } else { path }).collect())
 }

@@ -47,6 +47,8 @@ pub(crate) struct Node {
     pub manifest: PathBuf,
     /// The manifest of the model that judges what the first one saw, if any.
     pub second: Option<PathBuf>,
+    /// The manifest of the model that finds the faces and plates that evidence hides, if any.
+    pub masking: Option<PathBuf>,
     /// Threads that decode the key frames of all cameras; 0: one a processor.
     pub decoders: usize,
     /// Detector threads.
@@ -162,11 +164,13 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
     let tables = read_tables(&mut source, &mut root, &folder, asked, &mut faults);
     root.finish(&mut source);
     let Tables { name, data, cameras, decoders, model, papers, defaults, desk, health, retention } = tables;
-    let ModelTable { manifest, detector, second, threads, batch } = model;
+    let ModelTable { manifest, detector, second, masking, threads, batch } = model;
     reading.errors = source.into_problems();
     reading.errors.append(&mut faults.errors);
     // Whether a model can be used is the matter of whoever opens it, not of the cameras.
-    let of_model = |problem: &Problem| matches!(problem.key.as_str(), "model.manifest" | "model.second");
+    let of_model = |problem: &Problem| {
+        matches!(problem.key.as_str(), "model.manifest" | "model.second" | "model.masking")
+    };
     let sound = reading.errors.iter().all(of_model);
 
     let cameras_folder = folder.join(cameras.as_deref().unwrap_or(CAMERAS));
@@ -198,6 +202,7 @@ fn take_in_text(file: &Path, shown: &str, text: &str, asked: &Asked, reading: &m
             data: folder.join(data.as_deref().unwrap_or("data")),
             manifest,
             second,
+            masking,
             decoders: decoders as usize,
             model_threads: threads as usize,
             model_batch_max: batch as usize,
@@ -248,6 +253,7 @@ struct ModelTable {
     /// What the manifest says, where it can be read.
     detector: Option<models::Manifest>,
     second: Option<PathBuf>,
+    masking: Option<PathBuf>,
     threads: u32,
     batch: u32,
 }
@@ -322,6 +328,7 @@ fn read_model<'t>(
         manifest: None,
         detector: None,
         second: None,
+        masking: None,
         threads: MODEL_THREADS,
         batch: MODEL_BATCH_MAX,
     };
@@ -343,8 +350,12 @@ fn read_model<'t>(
         models::Manifest::load(path).map_err(told).ok()
     });
     let second = section.text(source, "second").map(|path| folder.join(path));
-    if let Some(path) = &second {
+    let masking = section.text(source, "masking").map(|path| folder.join(path));
+    for path in second.iter().chain(&masking) {
         asked.note_manifest(path);
+    }
+    if let Some((what, mend)) = masking.as_deref().and_then(masking_fault) {
+        source.problem(&section.at_key("masking"), what, mend);
     }
     if let Some(path) = &second
         && let Some((what, mend)) = second_fault(path, detector.as_ref())
@@ -356,7 +367,27 @@ fn read_model<'t>(
         .whole(source, "batch_max", (1, models::detector::BATCH_MAX as u32))
         .unwrap_or(MODEL_BATCH_MAX);
     section.finish(source);
-    ModelTable { manifest, detector, second, threads, batch }
+    ModelTable { manifest, detector, second, masking, threads, batch }
+}
+
+/// What is wrong with the manifest of a model that is to find faces and plates, and the mend.
+fn masking_fault(path: &Path) -> Option<(String, &'static str)> {
+    match models::Manifest::load(path) {
+        Ok(manifest) if manifest.classes().iter().any(|class| Class::HIDDEN.has(*class)) => None,
+        Ok(_) => {
+            let what =
+                "finds neither face nor plate; what it finds is hidden by the model's own boxes already";
+            Some((
+                what.to_owned(),
+                "map a label to \"face\" or \"plate\" under [classes] of its manifest, or take it out",
+            ))
+        }
+        Err(error) => {
+            let mend =
+                "name a detector's manifest.toml; `shirong models check FILE` says what a manifest needs";
+            Some((error.to_string(), mend))
+        }
+    }
 }
 
 /// What is wrong with the manifest of a second stage behind such a detector, and the mend.

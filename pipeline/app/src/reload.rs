@@ -82,6 +82,7 @@ fn fixed(node: &Node) -> Fixed {
         ("node.data", node.data.display().to_string()),
         ("model.manifest", node.manifest.display().to_string()),
         ("model.second", format!("{:?}", node.second)),
+        ("model.masking", format!("{:?}", node.masking)),
         ("node.decoders", node.decoders.to_string()),
         ("model.threads", node.model_threads.to_string()),
         ("model.batch_max", node.model_batch_max.to_string()),

@@ -6,8 +6,9 @@
 //! decode threads        ingest: decoders that all cameras share
 //!    │  frames          Arrivals: one place a camera, newest wins (overwrite, counted); decoders wait for the detector
 //!    ▼
-//! detect thread         Eyes on a model session; one Lookout (scene, watch) a camera; pure logic
-//!    │                   between two batches: another detector, where the model thread left one
+//! detect thread         Eyes; one Lookout (scene, watch) a camera; pure logic. Prepares the next batch and decides the
+//!    │    ⇅              one before while the line thread looks at one; between two: another detector, where there is one
+//!    │  line thread      models: the session; two inputs in circulation
 //!    │  tasks           sync_channel(TASKS_MAX): block. From here on nothing is lost
 //!    ▼
 //! evidence thread       JPEG, masking, hashes; commit to disk, retried until it holds
@@ -23,6 +24,7 @@
 //!
 //! To stop: the watch over files and the cameras first, then each stage drains when the one before it has ended.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -45,9 +47,10 @@ use tokio::sync::Notify;
 
 use crate::arrivals::CameraIndex;
 use crate::clips::{Clips, Wish};
-use crate::eyes::Eyes;
+use crate::eyes::{Begun, Eyes};
 use crate::fleet::{CameraReport, Fleet, Lane, News};
 use crate::holding::Holding;
+use crate::masking::Masking;
 use crate::node::{CameraEntry, Node};
 use crate::platform;
 use crate::pulse::{Pulse, Pulses};
@@ -126,6 +129,7 @@ impl Service {
         let runtime = Runtime::load(onnxruntime)?;
         let open = |second: &PathBuf| Classifier::open(&runtime, second, node.model_threads);
         let second = node.second.as_ref().map(open).transpose()?;
+        let masking = node.masking.as_ref().map(|manifest| Masking::open(&runtime, manifest)).transpose()?;
         let (watcher, detector) =
             Watcher::open(runtime, &node.manifest, (node.model_threads, node.model_batch_max))?;
         let platform = platform::Platform::start(&node)?;
@@ -133,6 +137,10 @@ impl Service {
         tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), provider = %detector.provider(), "starting");
         if let Some(second) = &second {
             tracing::info!(model = second.name(), sha256 = second.sha256(), "judges what the model sees");
+        }
+        if let Some(masking) = &masking {
+            let detector = masking.detector();
+            tracing::info!(model = detector.name(), sha256 = detector.sha256(), "finds what evidence hides");
         }
 
         let fleet = Fleet::new();
@@ -142,7 +150,7 @@ impl Service {
         let swap = watcher.swap();
         let pulses = Pulses::new();
         let detect = Detect {
-            eyes: Eyes::new(detector, second),
+            eyes: Eyes::new(detector, second)?,
             swap: Arc::clone(&swap),
             seats: Vec::new(),
             fleet: Arc::clone(&fleet),
@@ -156,6 +164,7 @@ impl Service {
         let clips_thread = spawn("clips", &ended, move || maker.run())?;
         let keeper = Keeper {
             reporter,
+            masking,
             clips,
             holding: Arc::clone(&holding),
             handle: platform.handle(),
@@ -370,6 +379,23 @@ fn scene_ahead_ms(camera: CameraIndex) -> i64 {
     (camera as i64).wrapping_mul(SCENE_APART_MS).rem_euclid(SCENE_MS_MIN)
 }
 
+/// Frames that the model looks at, or of which it is known what it would say.
+struct Flight {
+    batch: Vec<(CameraIndex, Frame)>,
+    /// One a frame.
+    glances: Vec<Glance>,
+    /// The looks of those for which nothing stands.
+    begun: Option<Begun>,
+}
+
+impl Flight {
+    /// The pictures at which the model looks.
+    fn asked(&self) -> Vec<(CameraIndex, YuvView<'_>)> {
+        let both = self.batch.iter().zip(&self.glances).filter(|(_, glance)| glance.standing.is_none());
+        both.filter_map(|((camera, frame), _)| Some((*camera, frame.view()?))).collect()
+    }
+}
+
 /// The detect thread: frames in, tasks out.
 struct Detect {
     eyes: Eyes,
@@ -382,32 +408,11 @@ struct Detect {
 }
 
 impl Detect {
+    /// Until there are no more frames. While the model looks at one batch, the next is prepared and the one before decided.
     fn run(mut self, batch_max: usize) {
-        let fleet = Arc::clone(&self.fleet);
-        while let Some(mut batch) = fleet.arrivals().take(batch_max) {
-            self.pulse.work();
-            if let Some(detector) = self.swap.take() {
-                self.eyes.exchange(detector);
-            }
-            // After the frames were taken: a camera's first frame comes after the news of it.
-            if self.hear().is_err() {
-                return;
-            }
-            batch.retain(|(camera, _)| {
-                self.seats.get(*camera).is_some_and(|seat| seat.as_ref().is_some_and(|seat| seat.here))
-            });
-            let viewed = batch.iter().filter_map(|(camera, frame)| Some((frame, (*camera, frame.view()?))));
-            let (frames, views): (Vec<&Frame>, Vec<(usize, YuvView<'_>)>) = viewed.unzip();
-            if frames.len() < batch.len() {
-                tracing::debug!(frames = batch.len() - frames.len(), "frames without a 4:2:0 picture");
-            }
-            let seen = self.see(&frames, &views);
-            for ((frame, (camera, view)), (thumb, seen)) in frames.into_iter().zip(&views).zip(seen) {
-                if self.look(*camera, (frame, view), &thumb, seen).is_err() {
-                    return;
-                }
-            }
-            self.pulse.rest();
+        // An end by `Err` is one without the evidence thread: there is nobody left to keep anything.
+        if self.work(batch_max).is_err() {
+            return;
         }
         let _ = self.hear();
         for camera in 0..self.seats.len() {
@@ -417,28 +422,100 @@ impl Detect {
         }
     }
 
-    /// What each picture shows, small, and what the model sees in it.
-    fn see(&mut self, frames: &[&Frame], views: &[(CameraIndex, YuvView<'_>)]) -> Vec<(Arc<Thumb>, Seen)> {
+    fn work(&mut self, batch_max: usize) -> Result<(), ()> {
+        let fleet = Arc::clone(&self.fleet);
+        let mut flight: Option<Flight> = None;
+        loop {
+            let batch = if flight.is_some() {
+                fleet.arrivals().take_waiting(batch_max)
+            } else {
+                self.pulse.rest();
+                let Some(batch) = fleet.arrivals().take(batch_max) else { return Ok(()) };
+                self.pulse.work();
+                batch
+            };
+            if !batch.is_empty()
+                && let Some(detector) = self.swap.take()
+            {
+                // What was begun with a model is answered by it.
+                if let Some(mut flight) = flight.take() {
+                    let found = self.land(&mut flight);
+                    self.decide(flight, found)?;
+                }
+                if let Err(error) = self.eyes.exchange(detector) {
+                    tracing::error!(%error, "no thread for the new model; the one before goes on");
+                }
+            }
+            let next = self.start(batch)?;
+            let Some(mut before) = flight.take() else {
+                flight = next;
+                continue;
+            };
+            let found = self.land(&mut before);
+            self.pulse.work();
+            // The model is not kept waiting for what is decided.
+            flight = match next {
+                Some(next) => Some(next),
+                None => self.start(fleet.arrivals().take_waiting(batch_max))?,
+            };
+            self.decide(before, found)?;
+        }
+    }
+
+    /// Has the model look at a batch. `None` where nothing of it is to be looked at.
+    fn start(&mut self, mut batch: Vec<(CameraIndex, Frame)>) -> Result<Option<Flight>, ()> {
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        // After the frames were taken: a camera's first frame comes after the news of it.
+        self.hear()?;
+        let taken = batch.len();
+        batch.retain(|(camera, _)| self.is_here(*camera));
+        let here = batch.len();
+        batch.retain(|(_, frame)| frame.view().is_some());
+        if batch.len() < here {
+            tracing::debug!(frames = here - batch.len(), of = taken, "frames without a 4:2:0 picture");
+        }
         let model = self.eyes.model();
-        let glance = |(frame, (camera, view)): (&&Frame, &(CameraIndex, YuvView<'_>))| match self
-            .seats
-            .get(*camera)
-            .and_then(Option::as_ref)
-        {
-            Some(seat) => seat.lookout.glance(frame.at, view, model),
-            None => Glance { thumb: Arc::new(Thumb::from_view(view)), standing: None },
+        let glance = |(camera, frame): &(CameraIndex, Frame)| {
+            let view = frame.view()?;
+            Some(match self.seats.get(*camera).and_then(Option::as_ref) {
+                Some(seat) => seat.lookout.glance(frame.at, &view, model),
+                None => Glance { thumb: Arc::new(Thumb::from_view(&view)), standing: None },
+            })
         };
-        let glances: Vec<Glance> = frames.iter().zip(views).map(glance).collect();
-        let both = views.iter().zip(&glances);
-        let asked: Vec<(CameraIndex, YuvView<'_>)> =
-            both.filter(|(_, glance)| glance.standing.is_none()).map(|(view, _)| *view).collect();
-        let found = if asked.is_empty() { Vec::new() } else { self.eyes.see(&asked) };
+        let glances: Vec<Glance> = batch.iter().filter_map(glance).collect();
+        let mut flight = Flight { batch, glances, begun: None };
+        let asked = flight.asked();
+        let begun = (!asked.is_empty()).then(|| self.eyes.begin(&asked));
+        flight.begun = begun;
+        Ok(Some(flight))
+    }
+
+    /// Waits for what the model sees in a batch.
+    fn land(&mut self, flight: &mut Flight) -> Vec<Option<Vec<Detection>>> {
+        let begun = flight.begun.take();
+        begun.map(|begun| self.eyes.finish(begun, &flight.asked())).unwrap_or_default()
+    }
+
+    /// What follows from a batch. `Err` when the evidence thread is gone.
+    fn decide(&mut self, flight: Flight, found: Vec<Option<Vec<Detection>>>) -> Result<(), ()> {
         let mut found = found.into_iter();
-        let seen = |Glance { thumb, standing }| match standing {
-            Some(detections) => (thumb, Seen::Before(detections)),
-            None => (thumb, found.next().flatten().map_or(Seen::Nothing, Seen::Now)),
-        };
-        glances.into_iter().map(seen).collect()
+        for ((camera, frame), Glance { thumb, standing }) in flight.batch.iter().zip(flight.glances) {
+            let seen = match standing {
+                Some(detections) => Seen::Before(detections),
+                None => found.next().flatten().map_or(Seen::Nothing, Seen::Now),
+            };
+            // It may have left meanwhile.
+            if let Some(view) = frame.view().filter(|_| self.is_here(*camera)) {
+                self.look(*camera, (frame, &view), &thumb, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_here(&self, camera: CameraIndex) -> bool {
+        self.seats.get(camera).and_then(Option::as_ref).is_some_and(|seat| seat.here)
     }
 
     /// Takes up what has changed since the last batch. `Err` when the evidence thread is gone.
@@ -596,6 +673,7 @@ impl Detect {
 /// The evidence thread: tasks in, rows on disk out.
 struct Keeper {
     reporter: Arc<Reporter>,
+    masking: Option<Masking>,
     clips: Clips,
     holding: Arc<Holding>,
     handle: tokio::runtime::Handle,
@@ -605,7 +683,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(self, tasks: &Receiver<Task>) {
+    fn run(mut self, tasks: &Receiver<Task>) {
         // Cameras of which something could not be committed: their state on disk stays as it was before, so
         // that a restart confirms it again.
         let mut behind = BTreeSet::new();
@@ -613,8 +691,10 @@ impl Keeper {
             if behind.contains(&task.camera) && matches!(task.what, What::Snapshot(_)) {
                 continue;
             }
-            let id = &self.fleet.lane(task.camera).id;
-            let prepared = report::prepare(job(id, &task));
+            let lane = self.fleet.lane(task.camera);
+            let id = &lane.id;
+            let seen = self.seen(id, &task);
+            let prepared = report::prepare(job(id, &task, seen.as_deref()));
             if let Some(fault) = prepared.picture_fault() {
                 tracing::warn!(camera = %id, %fault, "goes on without its pictures");
             }
@@ -629,6 +709,21 @@ impl Keeper {
             if let Handled::Committed(Committed::Opened(case_id)) = handled {
                 let wish = Wish::of(&case_id, task.camera, frame, &task.entry, (id, &task.model));
                 wish.into_iter().for_each(|wish| self.clips.wish(wish));
+            }
+        }
+    }
+
+    /// What is to be masked in the task's picture. `None` where the masking model had no answer: nothing of it leaves.
+    fn seen<'t>(&mut self, camera: &CameraId, task: &'t Task) -> Option<Cow<'t, [Detection]>> {
+        let Some((frame, seen)) = &task.shot else { return Some(Cow::Borrowed(&[])) };
+        let (Some(masking), Some(view)) = (&mut self.masking, frame.view()) else {
+            return Some(Cow::Borrowed(seen));
+        };
+        match masking.find(&view) {
+            Ok(found) => Some(Cow::Owned(seen.iter().copied().chain(found).collect())),
+            Err(error) => {
+                tracing::warn!(%camera, %error, "the masking model has no answer for a picture");
+                None
             }
         }
     }
@@ -667,7 +762,7 @@ impl Keeper {
     }
 }
 
-fn job<'t>(id: &CameraId, task: &'t Task) -> Job<'t> {
+fn job<'t>(id: &CameraId, task: &'t Task, seen: Option<&'t [Detection]>) -> Job<'t> {
     let camera = id.clone();
     let event = match &task.what {
         What::Snapshot(json) => return Job::Snapshot { camera, json: json.clone() },
@@ -678,11 +773,8 @@ fn job<'t>(id: &CameraId, task: &'t Task) -> Job<'t> {
     let spot = sight.spot;
     // A finding goes on without its pictures where the frame gives none: `prepare` says so.
     let shot = || {
-        let (frame, detections) = match &task.shot {
-            Some((frame, detections)) => (frame.view(), detections.as_slice()),
-            None => (None, [].as_slice()),
-        };
-        Shot { view: frame.unwrap_or(NO_PICTURE), at: sight.at, detections }
+        let frame = task.shot.as_ref().and_then(|(frame, _)| frame.view());
+        Shot { view: frame.unwrap_or(NO_PICTURE), at: sight.at, detections: seen }
     };
     let finding = || crate::place::place(id, &task.entry.camera, &task.entry.grids, sight);
     let provenance = || provenance(&task.entry, &task.model, &sight.zone);

@@ -58,7 +58,7 @@ fn job(number: usize, at_ms: i64, has_picture: bool, is_seen: bool) -> PreparedJ
     let spot = SpotId { first_at: Timestamp::from_millis(START_MS + number as i64), ordinal: 0 };
     let code = format!("09{:03}", number % MATTERS);
     let finding = finding_at("a-camera", number, spot, at_ms, &code);
-    let shot = Shot { view, at: Timestamp::from_millis(at_ms), detections: &[] };
+    let shot = Shot { view, at: Timestamp::from_millis(at_ms), detections: Some(&[]) };
     prepare(if is_seen {
         Job::Seen { finding, shot, provenance: provenance() }
     } else {

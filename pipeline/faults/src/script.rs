@@ -66,7 +66,7 @@ impl Step {
             matrix: Matrix::Bt601,
             range: Range::Full,
         };
-        let shot = Shot { view, at: Timestamp::from_millis(self.at_ms), detections: &[] };
+        let shot = Shot { view, at: Timestamp::from_millis(self.at_ms), detections: Some(&[]) };
         let camera = self.camera.clone();
         Some(prepare(match &self.what {
             What::Appeared(spot) => Job::Appeared { camera, spot: *spot, shot },

@@ -72,7 +72,9 @@ impl Reporter {
     fn note_fault(&self, job: &PreparedJob) {
         match job.picture_fault() {
             None => {}
-            Some(PictureError::UnknownRegion) => count(&self.counters.frames_unmaskable),
+            Some(PictureError::UnknownRegion | PictureError::Unseen) => {
+                count(&self.counters.frames_unmaskable)
+            }
             Some(_) => count(&self.counters.frames_unusable),
         }
     }

@@ -18,16 +18,16 @@ use crate::picture::{Jpeg, Picture, PictureError};
 /// The crop shows the box grown by this share of itself on every side.
 pub const CROP_GROWTH: f32 = 0.25;
 
-/// One frame and what the detector saw in it. The detections should hold the faint ones too: they say
-/// what is masked.
+/// One frame and what models saw in it. The detections should hold the faint ones too: they say what is masked.
 #[derive(Debug, Clone, Copy)]
 pub struct Shot<'a> {
     /// The decoder's frame.
     pub view: YuvView<'a>,
     /// When it was taken.
     pub at: Timestamp,
-    /// Everything the detector saw in it.
-    pub detections: &'a [Detection],
+    /// Everything that models saw in it; `None` where one of them had no answer: the original is kept then, and nothing
+    /// leaves.
+    pub detections: Option<&'a [Detection]>,
 }
 
 /// What a case says about how it was found, beside the finding itself.
@@ -188,8 +188,12 @@ pub fn prepare(job: Job<'_>) -> PreparedJob {
 
 fn first_pair(shot: &Shot<'_>) -> Result<Pair, PictureError> {
     let picture = Picture::from_yuv(&shot.view)?;
-    let copy = mask(&picture, shot.detections)?.to_jpeg()?;
+    let copy = masked(&picture, shot)?.to_jpeg()?;
     Ok(Pair { original: picture.to_jpeg()?, copy })
+}
+
+fn masked(picture: &Picture, shot: &Shot<'_>) -> Result<Masked, PictureError> {
+    mask(picture, shot.detections.ok_or(PictureError::Unseen)?)
 }
 
 fn prepare_finding(
@@ -212,8 +216,7 @@ fn pictures_of(
 ) -> Result<(FindingPictures, Option<PictureError>), PictureError> {
     let picture = Picture::from_yuv(&shot.view)?;
     let original = picture.to_jpeg()?;
-    let copies =
-        mask(&picture, shot.detections).and_then(|masked| copies_of(&masked, finding, shot, provenance));
+    let copies = masked(&picture, shot).and_then(|masked| copies_of(&masked, finding, shot, provenance));
     Ok(match copies {
         Ok(copies) => (FindingPictures { original, copies: Some(copies) }, None),
         Err(fault) => (FindingPictures { original, copies: None }, Some(fault)),

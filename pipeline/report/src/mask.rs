@@ -1,16 +1,18 @@
 //! The gate to the outside: only a [`Masked`] picture can become a file that leaves the vault.
 //!
-//! In: a picture and what the detector saw in that same frame. Out: a copy in which the head region of
-//! every person and the plate region of every vehicle is pixelated beyond recovery. Never: the original,
-//! and never a copy of a picture of which it is unknown what it shows.
+//! In: a picture and what models saw in that same frame. Out: a copy in which every face and plate that a model
+//! saw, the head region of every person and the plate region of every vehicle is pixelated beyond recovery. Never: the
+//! original, and never a copy of a picture of which it is unknown what it shows.
 //!
 //! # What this is, and what it is not
-//! There is no face detector and no plate detector yet. What is masked is the *region where a face or a
+//! Without a model for faces and plates (`[model] masking`) what is masked is the *region where a face or a
 //! plate would be* in every person and vehicle that the detector saw, whatever its score. So:
 //! - give it every detection of the frame, the faint ones too, not only those that a rule took;
 //! - a person or vehicle that the model missed is not masked;
 //! - a face behind a windscreen is masked only where the model saw the person;
 //! - someone bent double or lying down may have the head outside the upper part of the box.
+//!
+//! With such a model the regions stay and its boxes come on top: it adds masks and lifts none.
 //!
 //! Pixelation takes the mean of blocks of at least [`BLOCK_PX_MIN`] pixels and at least a quarter of the
 //! region's longer side, so at most 4 x 4 colours are left of any region. A blur was the alternative: it
@@ -36,6 +38,9 @@ const HEAD_MARGIN: f32 = 0.10;
 const PLATE_SHARE: f32 = 0.50;
 /// Margin around the plate region, a share of the vehicle's box on each side and below.
 const PLATE_MARGIN: f32 = 0.03;
+
+/// Margin around a face or plate that a model found, a share of its box on each side: hair, and a loose box.
+const FOUND_MARGIN: f32 = 0.15;
 
 /// A picture that has been through [`mask`]. There is no other way to make one, and nothing here gives
 /// the pixels back for writing except in one colour.
@@ -93,6 +98,7 @@ fn region_of(detection: &Detection) -> Option<ImageBox> {
             x1: b.x1 + width * PLATE_MARGIN,
             y1: b.y1 + height * PLATE_MARGIN,
         }),
+        Class::Face | Class::Plate => Some(b.grown(FOUND_MARGIN)),
         // A bicycle carries no plate. Everything else is a thing.
         _ => None,
     }
@@ -143,7 +149,7 @@ impl Masked {
         &self.picture
     }
 
-    /// How many head and plate regions were masked.
+    /// How many regions were masked.
     pub fn regions(&self) -> usize {
         self.regions
     }
@@ -242,6 +248,20 @@ mod tests {
             assert!(rect.y0 <= 168 && rect.y1 >= 216, "{rect:?}");
             let (colours, changed_outside) = colours_left(&before, after.picture(), rect);
             assert!(colours.len() <= 16 && !changed_outside, "{class}");
+        }
+    }
+
+    #[test]
+    fn a_face_that_a_model_found_is_gone_with_its_margin() {
+        let before = picture();
+        for class in [Class::Face, Class::Plate] {
+            let found = detection(class, [0.5, 0.5, 0.6, 0.6]);
+            let after = mask(&before, &[found]).unwrap();
+            let rect = before.rect_of(&region_of(&found).unwrap());
+            assert!(rect.x0 <= 156 && rect.y0 <= 117 && rect.x1 >= 196 && rect.y1 >= 147, "{rect:?}");
+            let (colours, changed_outside) = colours_left(&before, after.picture(), rect);
+            assert!(colours.len() <= 16 && !changed_outside, "{class}");
+            assert_eq!(after.regions(), 1);
         }
     }
 

@@ -35,6 +35,9 @@ pub enum PictureError {
     /// The encoder failed.
     #[error("JPEG: {0}")]
     Encoding(String),
+    /// A model had no answer for the frame, so it is unknown what would have to be masked.
+    #[error("it is not known what is on it, so the picture cannot be masked")]
+    Unseen,
     /// A detection's box is not a number, so it is unknown what would have to be masked.
     #[error("a detection has a box that is no number, so the picture cannot be masked")]
     UnknownRegion,

@@ -96,7 +96,7 @@ impl Player {
     ) -> Result<Self> {
         let runtime = Runtime::load(onnxruntime)?;
         let second = second.map(|second| Classifier::open(&runtime, second, threads)).transpose()?;
-        Ok(Self { eyes: Eyes::new(Detector::open(&runtime, manifest.with_faint(), threads)?, second) })
+        Ok(Self { eyes: Eyes::new(Detector::open(&runtime, manifest.with_faint(), threads)?, second)? })
     }
 
     /// The model's name.

@@ -153,6 +153,28 @@ fn a_second_model_that_cannot_judge_is_told() {
     }
 }
 
+#[test]
+fn a_masking_model_that_hides_nothing_is_told() {
+    let node = NodeFolder::new();
+    let plain = std::fs::read_to_string(node.config()).unwrap();
+    let masking = |place: &std::path::Path| {
+        let text = plain.replace("[model]\n", &format!("[model]\nmasking = '{}'\n", place.display()));
+        std::fs::write(node.config(), text).unwrap();
+        let (_, said) = check(&node, true);
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let told =
+            report["errors"].as_array().unwrap().iter().filter(|error| error["key"] == "model.masking");
+        told.map(|error| format!("{}; {}", error["what"], error["mend"])).collect::<Vec<_>>()
+    };
+    let told = masking(&crate::street::root().join("models/city-nano"));
+    assert!(told.len() == 1 && told[0].contains("finds neither face nor plate"), "{told:?}");
+    assert!(told[0].contains("[classes]"), "{told:?}");
+    let told = masking(std::path::Path::new("nowhere"));
+    assert!(told.len() == 1 && told[0].contains("cannot be read"), "{told:?}");
+    let faces = crate::street::masking_model();
+    assert_eq!(masking(faces.path()), [""; 0]);
+}
+
 /// The keys under `table` that are wrong in a node whose file says so.
 fn errors_under(node: &NodeFolder, table: &str, text: &str) -> Vec<String> {
     std::fs::write(node.config(), text).unwrap();

@@ -129,8 +129,12 @@ fn closed_and_still_there_is_a_new_case_linked_to_the_old() {
 
 /// What the camera sent around a confirmation lies in the vault, and nowhere else.
 #[test]
-fn a_case_keeps_a_clip_of_its_confirmation() {
+fn a_case_keeps_a_clip_of_its_confirmation_and_masks_what_a_model_finds() {
     let node = NodeFolder::new();
+    let masking = crate::street::masking_model();
+    let text = std::fs::read_to_string(node.config()).unwrap();
+    let named = format!("[model]\nmasking = '{}'\n", masking.path().display());
+    std::fs::write(node.config(), text.replace("[model]\n", &named)).unwrap();
     let server = serve(&["litter"], Duration::from_secs(16));
     let changes = [("dwell_secs = 20", "dwell_secs = 6"), ("[calibration]", "clip_secs = 4\n[calibration]")];
     node.sample_camera("litter", server.port(), &changes);
@@ -143,7 +147,10 @@ fn a_case_keeps_a_clip_of_its_confirmation() {
         let manifest: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(&manifest).unwrap_or_default()).unwrap_or_default();
         let pictures = manifest["pictures"].as_array().cloned().unwrap_or_default();
-        if let Some(clip) = pictures.into_iter().find(|picture| picture["role"] == "clip") {
+        let of_role = |role: &str| pictures.iter().find(|picture| picture["role"] == role).cloned();
+        if let Some(clip) = of_role("clip") {
+            let masked = of_role("confirming").unwrap();
+            assert!(masked["masked_regions"].as_u64() >= Some(1), "{masked}");
             break clip;
         }
         assert!(Instant::now() < deadline, "no clip in {manifest}");

@@ -25,6 +25,19 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
+/// A model that finds faces: the default one, its garbage taken for them.
+pub(crate) fn masking_model() -> tempfile::TempDir {
+    let (folder, model) = (tempfile::tempdir().unwrap(), root().join("models/city-nano"));
+    for name in ["city_nano.onnx", "LICENSE-YOLOX.txt"] {
+        std::fs::copy(model.join(name), folder.path().join(name)).unwrap();
+    }
+    let text = std::fs::read_to_string(model.join("manifest.toml")).unwrap();
+    let text =
+        text.replace("garbage = \"garbage\"", "garbage = \"face\"").replace("garbage = 0.48", "face = 0.48");
+    std::fs::write(folder.path().join("manifest.toml"), text).unwrap();
+    folder
+}
+
 /// A sample clip.
 pub(crate) fn clip(name: &str) -> PathBuf {
     root().join(format!("samples/clips/{name}.mp4"))

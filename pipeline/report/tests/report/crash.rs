@@ -9,7 +9,7 @@ use calib::class::Class;
 use calib::space::ImageBox;
 use logic::case::EvidenceRole;
 use logic::look::{CameraId, Detection};
-use report::{Committed, ErrorClass, Handled, Job, Manifest, ReportError, Reporter, Store, prepare};
+use report::{Committed, ErrorClass, Handled, Job, Manifest, ReportError, Reporter, Shot, Store, prepare};
 use tempfile::tempdir;
 
 use crate::scene::*;
@@ -141,13 +141,19 @@ async fn two_services_cannot_use_one_folder_but_a_list_can_be_read_beside() {
 
 #[tokio::test]
 async fn what_cannot_be_masked_does_not_leave_but_the_finding_does() {
-    let dir = tempdir().unwrap();
-    let reporter = reopen(&config(dir.path(), NOWHERE)).await;
     let bounds = ImageBox::from([f32::NAN, 0.0, 0.5, 0.5]);
     let unknown = [Detection { class: Class::Person, score: 0.5, bounds }];
+    does_not_leave(Some(&unknown)).await;
+    // A model had no answer.
+    does_not_leave(None).await;
+}
+
+async fn does_not_leave(detections: Option<&[Detection]>) {
+    let dir = tempdir().unwrap();
+    let reporter = reopen(&config(dir.path(), NOWHERE)).await;
     let frame = Frame::new(1);
     let finding = finding("a", 0.0, START_MS, START_MS + 1);
-    let shot = frame.shot(START_MS + 1, &unknown);
+    let shot = Shot { detections, ..frame.shot(START_MS + 1, &[]) };
     let job = prepare(Job::Confirmed { finding, shot, provenance: provenance() });
     assert!(job.picture_fault().is_some());
     let committed = commit(&reporter, &job).await;

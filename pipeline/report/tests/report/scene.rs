@@ -41,7 +41,7 @@ impl Frame {
             matrix: Matrix::Bt601,
             range: Range::Full,
         };
-        Shot { view, at: Timestamp::from_millis(at_ms), detections }
+        Shot { view, at: Timestamp::from_millis(at_ms), detections: Some(detections) }
     }
 }
 
