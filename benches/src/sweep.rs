@@ -64,7 +64,8 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&std::path::Path>) 
     ));
     let mut steps = Vec::new();
     for (at, &cameras) in arguments.numbers.iter().enumerate() {
-        let asked = Journey { cameras, rtsp: true, ..arguments.journey.clone() };
+        let rounds = arguments.numbers.len();
+        let asked = Journey { cameras, rounds, rtsp: true, ..arguments.journey.clone() };
         let bar = progress(&asked, at + 1);
         let round = subject::round(&asked, &manifest, onnxruntime, &bar)?;
         bar.finish_and_clear();

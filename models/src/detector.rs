@@ -25,8 +25,8 @@ use crate::tensor::{self, Tensor};
 /// gains nothing (measured: 8 in one run cost as much a picture as one).
 pub const BATCH_MAX: usize = 8;
 
-/// Shapes of most cameras' pictures, the one that leaves least padding first; portrait is rare.
-const SHAPES: [[usize; 2]; 3] = [[1, 1], [4, 3], [16, 9]];
+/// Shapes of most cameras' pictures, the one that leaves least padding first.
+const SHAPES: [[usize; 2]; 5] = [[10, 10], [11, 9], [12, 9], [16, 9], [9, 16]];
 
 /// An opened model.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Detector {
 
     /// Runs batches of every size that may come, the largest first and each twice, in the shapes of most cameras: the library
     /// keeps memory for each size that it has met, and from the second time on in one piece. What a busy hour takes is
-    /// there from the start, and nothing grows later.
+    /// there from the start; a shape that is none of these adds little, since the largest has been had.
     ///
     /// # Errors
     /// What the library said.
@@ -156,11 +156,19 @@ impl Detector {
     fn warm_up(&mut self) -> Result<(), ModelError> {
         let noise = golden::noise();
         let (grey, noise) = (golden::grey(&noise), noise.view());
-        let batches: &[&[YuvView<'_>]] = match self.engine.manifest.batch {
-            Batch::Static => &[&[grey.view()], &[noise]],
-            Batch::Dynamic => &[&[grey.view(), noise], &[noise]],
+        let mut batches: Vec<Vec<YuvView<'_>>> = match self.engine.manifest.batch {
+            Batch::Static => vec![vec![grey.view()], vec![noise]],
+            Batch::Dynamic => vec![vec![grey.view(), noise], vec![noise]],
         };
-        for batch in batches {
+        // A model that takes any size is tried in those that come.
+        let trimmed = self.engine.manifest.input.trim.is_some();
+        let others: Vec<_> = SHAPES
+            .iter()
+            .filter(|_| trimmed)
+            .map(|side| golden::noise_of(side.map(|side| 10 * side)))
+            .collect();
+        batches.extend(others.iter().map(|other| vec![other.view()]));
+        for batch in &batches {
             let run: Vec<usize> = (0..batch.len()).collect();
             let fits = self.tensor.write(batch, &run)?;
             let Self { engine: Engine { manifest, model, decoder, candidates, .. }, tensor } = self;

@@ -173,6 +173,22 @@ fn a_model_of_one_size_cannot_be_trimmed() {
 }
 
 #[test]
+fn a_place_of_a_batch_alone_says_what_it_says_among_others() {
+    let Detector { mut engine, mut tensor } =
+        detector(|manifest| manifest.labels.iter_mut().for_each(|label| label.score_min = 1e-3));
+    let pictures = [street([640, 360], 0), street([640, 360], 90), street([640, 360], 200)];
+    let views = pictures.each_ref().map(Picture::view);
+    let fits = tensor.write(&views, &[0, 1, 2]).unwrap();
+    let together = engine.infer(&tensor, 0..3, &fits).unwrap();
+    assert!(together[1] != together[0] && !together[1].is_empty());
+    for at in 0..3 {
+        let alone = engine.infer(&tensor, at..at + 1, &fits[at..=at]).unwrap();
+        assert_eq!(alone[0].len(), together[at].len());
+        assert!(alone[0].iter().zip(&together[at]).all(|(a, b)| a.bounds.iou(&b.bounds) > 0.999));
+    }
+}
+
+#[test]
 fn an_unreadable_picture_is_named_and_the_next_batch_is_fine() {
     let mut detector = detector(|_| {});
     let (good, bad) = (street([640, 360], 0), street([4, 360], 0));

@@ -90,6 +90,17 @@ pub enum ModelError {
         fault: crate::letterbox::PictureFault,
     },
 
+    /// The system has no thread left for a model.
+    #[error(
+        "model {model}: no thread for it: {says}; see the limits of the process (`ulimit -u`, `TasksMax`)"
+    )]
+    NoThread {
+        /// The model's name.
+        model: String,
+        /// What the system said.
+        says: String,
+    },
+
     /// ONNX Runtime failed while running a model that it had accepted.
     #[error("model {model}: ONNX Runtime failed in a run: {says}")]
     Run {

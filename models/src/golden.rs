@@ -212,9 +212,14 @@ fn read(picture: &Path) -> Result<Frame, String> {
     Ok(Frame::of(size, |x, y| rgb.get_pixel(x as u32, y as u32).0))
 }
 
-/// Noise in brightness and colour, the same each time.
+/// Noise in brightness and colour, the same each time, `160 * 120`.
 pub(crate) fn noise() -> Frame {
-    Frame::of([160, 120], |x, y| {
+    noise_of([160, 120])
+}
+
+/// The same of another size.
+pub(crate) fn noise_of(size: [usize; 2]) -> Frame {
+    Frame::of(size, |x, y| {
         let bits = ((x / 5) as u32).wrapping_mul(0x9e37_79b9) ^ ((y / 5) as u32).wrapping_mul(0x85eb_ca6b);
         let bits = (bits ^ bits >> 15).wrapping_mul(0xc2b2_ae35);
         [(bits >> 24) as u8, (bits >> 16) as u8, (bits >> 8) as u8]

@@ -225,6 +225,31 @@ fn nothing_of_one_picture_stays_for_the_next() {
 }
 
 #[test]
+fn what_is_trimmed_is_as_small_as_the_picture_needs() {
+    let shade = |x: usize, y: usize| [(x * 5) as u8, (y * 3) as u8, 90];
+    for (size, tensor) in
+        [([80, 40], [64, 32]), ([40, 80], [32, 64]), ([70, 64], [64, 64]), ([90, 30], [64, 32])]
+    {
+        for placement in [Placement::Corner, Placement::Centred] {
+            let picture = Picture::from_rgb(size, shade);
+            let planes = Input { trim: Some(32), ..input(64, 64, Colour::Bgr, placement) };
+            assert_eq!(Fit::of(size[0], size[1], &planes).tensor, tensor);
+            let found = written(&picture.view(), &planes);
+            assert!(
+                largest_difference(&found, &reference(&picture.view(), &planes)) < 1.0,
+                "{size:?} {placement}"
+            );
+            // Pixel by pixel the same numbers lie in another order.
+            let pixels = written(&picture.view(), &Input { layout: Layout::Nhwc, ..planes });
+            let plane = tensor[0] * tensor[1];
+            for (at, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
+                assert_eq!(*pixel, [0, 1, 2].map(|channel| found[channel * plane + at]));
+            }
+        }
+    }
+}
+
+#[test]
 fn unreadable_pictures_are_refused() {
     let input = input(64, 64, Colour::Bgr, Placement::Corner);
     let mut tensor = vec![0.0; 3 * 64 * 64];

@@ -1,10 +1,10 @@
 //! A detector on a thread of its own: while the model looks at one batch, the next one is prepared.
 //!
 //! In: batches of pictures, one behind the other. Out: for each picture what it shows or why there is no answer. Never:
-//! [`TENSORS`] inputs in memory; a picture's fault in another one's answer.
+//! more than [`TENSORS`] inputs in memory; a picture's fault in another one's answer.
 
 use std::collections::VecDeque;
-use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -14,7 +14,7 @@ use logic::look::Detection;
 use crate::detector::{Detector, Engine};
 use crate::error::ModelError;
 use crate::letterbox::{Fit, readable};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Provider};
 use crate::tensor::{self, Tensor};
 
 /// Inputs in circulation: one that the model looks at, one that is being filled or waits.
@@ -26,13 +26,19 @@ pub type Look = Result<Vec<Detection>, ModelError>;
 /// A batch that was begun.
 #[derive(Debug)]
 #[must_use = "its answers wait in memory until it is finished"]
-pub struct Ticket(u64);
+pub struct Ticket {
+    line: u64,
+    batch: u64,
+}
 
 /// A detector whose model works on its own thread, batch after batch in the order in which they were begun. Beginning waits
 /// only for a free input.
 #[derive(Debug)]
 pub struct Line {
+    /// Which of the process's lines it is: no other's tickets are its own.
+    id: u64,
     manifest: Manifest,
+    provider: Provider,
     free: Vec<Tensor>,
     /// Most pictures of one run.
     places: usize,
@@ -62,7 +68,7 @@ struct Done {
 
 #[derive(Debug)]
 struct Batch {
-    ticket: u64,
+    number: u64,
     looks: Vec<Option<Look>>,
     runs_left: usize,
 }
@@ -71,8 +77,10 @@ impl Line {
     /// Starts its thread.
     ///
     /// # Errors
-    /// The system has no thread left.
-    pub fn new(detector: Detector) -> io::Result<Self> {
+    /// [`ModelError::NoThread`].
+    pub fn new(detector: Detector) -> Result<Self, ModelError> {
+        static LINES: AtomicU64 = AtomicU64::new(0);
+        let provider = detector.provider();
         let (mut engine, tensor) = detector.into_halves();
         let manifest = engine.manifest().clone();
         let places = tensor.places();
@@ -88,9 +96,15 @@ impl Line {
                 }
             }
         };
-        let thread = std::thread::Builder::new().name("line".to_owned()).spawn(work)?;
+        let thread = std::thread::Builder::new().name("line".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| ModelError::NoThread {
+            model: manifest.name.clone(),
+            says: error.to_string(),
+        })?;
         Ok(Self {
+            id: LINES.fetch_add(1, Ordering::Relaxed),
             manifest,
+            provider,
             free,
             places,
             jobs: Some(jobs),
@@ -106,6 +120,11 @@ impl Line {
         &self.manifest
     }
 
+    /// Where it runs: the first of the manifest's providers that was there.
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
     /// Prepares a batch and has the model look at it as soon as it has done with what came before. The pictures are not
     /// needed any more when this returns.
     pub fn begin(&mut self, pictures: &[YuvView<'_>]) -> Ticket {
@@ -115,9 +134,9 @@ impl Line {
         };
         let looks: Vec<Option<Look>> = pictures.iter().enumerate().map(fault).collect();
         let sound: Vec<usize> = (0..pictures.len()).filter(|&at| looks[at].is_none()).collect();
-        let ticket = self.begun;
+        let number = self.begun;
         self.begun += 1;
-        self.open.push_back(Batch { ticket, looks, runs_left: 0 });
+        self.open.push_back(Batch { number, looks, runs_left: 0 });
         for run in tensor::runs(pictures, sound, &self.manifest.input, self.places) {
             let mut tensor = self.tensor();
             // The newest batch is this one.
@@ -127,6 +146,7 @@ impl Line {
                     batch.runs_left += 1;
                     self.send(Job { tensor, run, fits });
                 }
+                // Not after `readable`; the others of the run are then not asked.
                 Err(error) => {
                     let first = run.first().copied().unwrap_or_default();
                     batch.looks[first] = Some(Err(error));
@@ -134,12 +154,13 @@ impl Line {
                 }
             }
         }
-        Ticket(ticket)
+        Ticket { line: self.id, batch: number }
     }
 
     /// Waits for a batch: an answer a picture. Empty for the ticket of another line.
-    pub fn finish(&mut self, Ticket(ticket): Ticket) -> Vec<Look> {
-        let Some(at) = self.open.iter().position(|batch| batch.ticket == ticket) else { return Vec::new() };
+    pub fn finish(&mut self, ticket: Ticket) -> Vec<Look> {
+        let is_it = |batch: &Batch| ticket.line == self.id && batch.number == ticket.batch;
+        let Some(at) = self.open.iter().position(is_it) else { return Vec::new() };
         while self.open[at].runs_left > 0 {
             self.collect();
         }

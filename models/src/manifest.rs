@@ -233,6 +233,12 @@ impl Manifest {
         self
     }
 
+    /// The same model with no box dropped for its size.
+    pub fn with_any_area(mut self) -> Self {
+        self.area_max = AREA_MAX_DEFAULT;
+        self
+    }
+
     /// The same model with one lowest score for all labels, for measuring it down to where nothing is left.
     pub fn with_score_min(mut self, score_min: f32) -> Self {
         self.labels.iter_mut().for_each(|label| label.score_min = score_min);

@@ -25,7 +25,7 @@ fn a_detector_that_has_settled_grows_with_no_batch() {
     let mut line = Line::new(detector).unwrap();
     let settled = rss_mib();
     for (at, pictures) in [1, 3, 2, 4, 1, 4, 4, 2, 3, 1, 4, 4].into_iter().enumerate() {
-        let (width, height) = [(1280, 720), (640, 480), (500, 500)][at % 3];
+        let (width, height) = [(1280, 720), (640, 480), (500, 500), (900, 300)][at % 4];
         let plane = |stride| Plane { data: &bytes, stride };
         let picture = YuvView {
             width,

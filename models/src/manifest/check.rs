@@ -125,6 +125,9 @@ pub(super) fn check_size(size: [usize; 2], faults: &mut Faults<'_>) -> bool {
     fits
 }
 
+/// What the grids of YOLO networks stand on, where the manifest names no strides.
+const STRIDE: usize = 32;
+
 /// Families whose boxes do not depend on the input's size may have it trimmed, in steps that their grids stand on.
 fn check_trim(trim: usize, size: [usize; 2], family: Family, strides: &[usize], faults: &mut Faults<'_>) {
     let takes = matches!(family, Family::YoloxGrid | Family::Yolov5 | Family::Yolov8 | Family::EndToEnd);
@@ -140,6 +143,9 @@ fn check_trim(trim: usize, size: [usize; 2], family: Family, strides: &[usize], 
     } else if let Some(stride) = strides.iter().find(|stride| !trim.is_multiple_of(**stride)) {
         let mend = "write the largest stride, e.g. 32";
         faults.add("input.trim", format!("{trim} is not divided by the stride {stride}"), mend);
+    } else if strides.is_empty() && !trim.is_multiple_of(STRIDE) {
+        let says = format!("{trim} is not divided by {STRIDE}, the stride of such networks");
+        faults.add("input.trim", says, "write 32, or a multiple of it");
     }
 }
 

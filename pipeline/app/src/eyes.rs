@@ -4,8 +4,6 @@
 //! which a thing stands once and, where there is a second model, was judged by it. Never: a rule, a file; a
 //! camera whose odd picture costs the others their look.
 
-use std::io;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +15,9 @@ use calib::picture::YuvView;
 use calib::space::ImageBox;
 use logic::case::ModelRef;
 use logic::look::{CameraId, Detection};
-use models::line::Ticket;
+use models::line::{self, Ticket};
 use models::tiles::{self, Part, Plan, Region, WINDOWS_MAX, Window};
-use models::{Classifier, Detector, Line, Manifest, ModelError};
+use models::{Classifier, Line, Manifest};
 
 use crate::arrivals::CameraIndex;
 
@@ -67,23 +65,18 @@ pub(crate) struct Begun {
     places: Vec<Views>,
 }
 
-/// Where one picture and its windows lie among the views of a batch.
+/// The views of one picture, one behind the other in a batch: the whole of it, then its windows.
 struct Views {
-    span: Range<usize>,
     windows: Vec<ImageBox>,
 }
 
 impl Eyes {
     /// Eyes that know no camera yet, with a model that judges what the detector sees, or none.
-    ///
-    /// # Errors
-    /// The system has no thread left for the model.
-    pub(crate) fn new(detector: Detector, second: Option<Classifier>) -> io::Result<Self> {
-        let model = Arc::new(model_ref(&detector));
+    pub(crate) fn new(line: Line, second: Option<Classifier>) -> Self {
+        let model = Arc::new(model_ref(&line));
         let second = second.map(Second::new);
-        let sure = Sure::of(detector.manifest());
-        let line = Line::new(detector)?;
-        Ok(Self { model, sure, line, second, cameras: Vec::new(), planned: Vec::new() })
+        let sure = Sure::of(line.manifest());
+        Self { model, sure, line, second, cameras: Vec::new(), planned: Vec::new() }
     }
 
     /// What a camera's file says from now on.
@@ -107,16 +100,12 @@ impl Eyes {
     }
 
     /// Looks with another model from now on. What was begun with the one before has no answer any more.
-    ///
-    /// # Errors
-    /// The system has no thread left for it; the one before goes on.
-    pub(crate) fn exchange(&mut self, detector: Detector) -> io::Result<()> {
-        let (model, sure) = (model_ref(&detector), Sure::of(detector.manifest()));
-        self.line = Line::new(detector)?;
-        (self.model, self.sure) = (Arc::new(model), sure);
+    pub(crate) fn exchange(&mut self, line: Line) {
+        self.model = Arc::new(model_ref(&line));
+        self.sure = Sure::of(line.manifest());
+        self.line = line;
         // Another model may have another size, which the windows follow.
         self.planned.fill(None);
-        Ok(())
     }
 
     /// What each picture shows, best first. `None` where the model has no answer for a picture.
@@ -130,7 +119,6 @@ impl Eyes {
         let mut views = Vec::with_capacity(pictures.len());
         let mut places = Vec::with_capacity(pictures.len());
         for (camera, picture) in pictures {
-            let first = views.len();
             let size = [picture.width, picture.height];
             let mut windows = vec![WHOLE];
             views.push(*picture);
@@ -140,7 +128,7 @@ impl Eyes {
                     windows.push(window.in_image(size));
                 }
             }
-            places.push(Views { span: first..views.len(), windows });
+            places.push(Views { windows });
         }
         Begun { ticket: self.line.begin(&views), places }
     }
@@ -152,15 +140,7 @@ impl Eyes {
         begun: Begun,
         pictures: &[(CameraIndex, YuvView<'_>)],
     ) -> Vec<Option<Vec<Detection>>> {
-        let mut found = self.line.finish(begun.ticket).into_iter();
-        let look = |place: &Views| {
-            let parts: Result<Vec<_>, _> = found.by_ref().take(place.span.len()).collect();
-            let no_answer =
-                |error: &ModelError| tracing::debug!(%error, "the model has no answer for a picture");
-            let parts = parts.inspect_err(no_answer).ok()?;
-            (!parts.is_empty()).then(|| together(place, &parts))
-        };
-        let mut looks: Vec<_> = begun.places.iter().map(look).collect();
+        let mut looks = of_pictures(&begun.places, self.line.finish(begun.ticket));
         if let Some(second) = &mut self.second {
             second.judge(pictures, &mut looks);
         }
@@ -250,8 +230,25 @@ impl Second {
 }
 
 /// What evidence says of a detector.
-pub(crate) fn model_ref(detector: &Detector) -> ModelRef {
-    ModelRef { name: detector.name().to_owned(), sha256: detector.sha256().to_owned() }
+pub(crate) fn model_ref(line: &Line) -> ModelRef {
+    let manifest = line.manifest();
+    ModelRef { name: manifest.name().to_owned(), sha256: manifest.sha256().to_owned() }
+}
+
+/// The looks of views as those of their pictures. `None` for a picture of which a view has no answer: what is missing may be
+/// what a mask or a rule needs.
+fn of_pictures(places: &[Views], views: Vec<line::Look>) -> Vec<Option<Vec<Detection>>> {
+    let mut views = views.into_iter();
+    let look = |place: &Views| {
+        // All of them, also behind one without an answer: the next is another picture's.
+        let parts: Vec<line::Look> = views.by_ref().take(place.windows.len()).collect();
+        let parts: Result<Vec<_>, _> = parts.into_iter().collect();
+        let parts = parts
+            .inspect_err(|error| tracing::debug!(%error, "the model has no answer for a picture"))
+            .ok()?;
+        (parts.len() == place.windows.len()).then(|| together(place, &parts))
+    };
+    places.iter().map(look).collect()
 }
 
 /// One picture's looks as one list.

@@ -7,7 +7,7 @@ use calib::class::Class;
 use calib::matter::Catalogue;
 use calib::picture::{Chroma, Matrix, Plane, Range};
 use ingest::{Cadence, Frame, SourceConfig, SourceLocation};
-use models::{Manifest, Runtime};
+use models::{Detector, Manifest, ModelError, Runtime};
 
 use super::*;
 
@@ -85,9 +85,8 @@ fn camera(more: &str) -> Arc<Camera> {
     Arc::new(Camera::parse("wide.toml", &text, &Catalogue::builtin()).unwrap())
 }
 
-fn detector() -> Detector {
-    let manifest = Manifest::load(&checkout().join("models/city-nano")).unwrap();
-    Detector::open(&Runtime::load(None).unwrap(), manifest, 2).unwrap()
+fn line(manifest: Manifest) -> Line {
+    Line::new(Detector::open(&Runtime::load(None).unwrap(), manifest, 2).unwrap()).unwrap()
 }
 
 /// Eyes for cameras whose one zone has these lines more.
@@ -97,7 +96,8 @@ fn knowing(zones: &[&str]) -> Eyes {
 
 /// The same with a second model.
 fn judging(zones: &[&str], second: Option<Classifier>) -> Eyes {
-    let mut eyes = Eyes::new(detector(), second).unwrap();
+    let manifest = Manifest::load(&checkout().join("models/city-nano")).unwrap();
+    let mut eyes = Eyes::new(line(manifest), second);
     for (at, lines) in zones.iter().enumerate() {
         eyes.know(at, &CameraId::new(&format!("camera-{at}")), &camera(lines));
     }
@@ -150,7 +150,7 @@ fn an_exchanged_model_signs_what_it_sees() {
     };
     assert_eq!(garbage(&eyes.see(&[(0, wide.view())])), 1);
     let manifest = Manifest::load(folder.path()).unwrap();
-    eyes.exchange(Detector::open(&Runtime::load(None).unwrap(), manifest, 2).unwrap()).unwrap();
+    eyes.exchange(line(manifest));
     assert_eq!(garbage(&eyes.see(&[(0, wide.view())])), 0, "the new model asks for a score of 1");
     assert_eq!((before.name.as_str(), eyes.model().name.as_str()), ("city-nano", "short-sighted"));
     assert_eq!(before.sha256, eyes.model().sha256);
@@ -248,4 +248,16 @@ fn faults_are_counted_and_told_once_a_period() {
         assert_eq!(faults.add(start + Duration::from_secs(second)), None);
     }
     assert_eq!(faults.add(start + FAULTS_TOLD_EVERY), Some(60));
+}
+
+#[test]
+fn a_view_without_an_answer_costs_its_own_picture_alone() {
+    let of = |views: usize| Views { windows: vec![WHOLE; views] };
+    let seen = |score: f32| Detection { class: Class::Garbage, score, bounds: [0.1, 0.1, 0.2, 0.2].into() };
+    let none = || Err(ModelError::Output { model: "m".to_owned(), says: "NaN".to_owned() });
+    let views = vec![Ok(vec![seen(0.9)]), none(), Ok(vec![seen(0.8)]), Ok(vec![seen(0.7)]), Ok(vec![])];
+    let looks = of_pictures(&[of(3), of(1), of(1)], views);
+    assert_eq!(looks, [None, Some(vec![seen(0.7)]), Some(vec![])]);
+    // Of another model's line there are none at all.
+    assert_eq!(of_pictures(&[of(1), of(2)], Vec::new()), [None, None]);
 }

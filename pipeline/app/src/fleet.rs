@@ -203,6 +203,11 @@ impl Fleet {
         std::mem::take(&mut *lock(&self.news))
     }
 
+    /// Whether there is something that the detect thread has not heard yet.
+    pub(crate) fn has_news(&self) -> bool {
+        !lock(&self.news).is_empty()
+    }
+
     /// The cameras that are watched, with what they were last told.
     pub(crate) fn entries(&self) -> BTreeMap<CameraId, Arc<CameraEntry>> {
         let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -23,9 +23,9 @@ pub(crate) struct Masking {
 }
 
 impl Masking {
-    /// Opens it on one thread; its faint boxes count too, since a mask too many hides little.
+    /// Opens it on one thread; its faint boxes count too, and those that fill the view: a mask too many hides little.
     pub(crate) fn open(runtime: &Runtime, manifest: &Path) -> Result<Self, ModelError> {
-        let detector = Detector::open(runtime, Manifest::load(manifest)?.with_faint(), 1)?;
+        let detector = Detector::open(runtime, Manifest::load(manifest)?.with_faint().with_any_area(), 1)?;
         Ok(Self { detector, planned: ([0, 0], Vec::new()) })
     }
 
@@ -45,11 +45,12 @@ impl Masking {
             let input = self.detector.manifest().input();
             self.planned = (size, plan(size, &[region], [input.width, input.height]).windows);
         }
-        let parts = self
-            .planned
-            .1
-            .iter()
-            .filter_map(|window| Some((picture.window(window.at, window.size)?, window.in_image(size))));
+        // A part that cannot be cut out is looked at as what it is, unreadable: there is no answer then.
+        let nothing = YuvView { width: 0, height: 0, ..*picture };
+        let parts =
+            self.planned.1.iter().map(|window| {
+                (picture.window(window.at, window.size).unwrap_or(nothing), window.in_image(size))
+            });
         let (views, windows): (Vec<_>, Vec<_>) = std::iter::once((*picture, WHOLE)).chain(parts).unzip();
         let looks = self.detector.detect(&views)?;
         let placed = looks.into_iter().zip(windows).flat_map(|(look, window)| {

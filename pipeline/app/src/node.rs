@@ -375,8 +375,7 @@ fn masking_fault(path: &Path) -> Option<(String, &'static str)> {
     match models::Manifest::load(path) {
         Ok(manifest) if manifest.classes().iter().any(|class| Class::HIDDEN.has(*class)) => None,
         Ok(_) => {
-            let what =
-                "finds neither face nor plate; what it finds is hidden by the model's own boxes already";
+            let what = "finds neither face nor plate: it would hide nothing";
             Some((
                 what.to_owned(),
                 "map a label to \"face\" or \"plate\" under [classes] of its manifest, or take it out",

@@ -24,7 +24,6 @@
 //!
 //! To stop: the watch over files and the cameras first, then each stage drains when the one before it has ended.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -130,11 +129,11 @@ impl Service {
         let open = |second: &PathBuf| Classifier::open(&runtime, second, node.model_threads);
         let second = node.second.as_ref().map(open).transpose()?;
         let masking = node.masking.as_ref().map(|manifest| Masking::open(&runtime, manifest)).transpose()?;
-        let (watcher, detector) =
+        let (watcher, line) =
             Watcher::open(runtime, &node.manifest, (node.model_threads, node.model_batch_max))?;
         let platform = platform::Platform::start(&node)?;
         let reporter = platform.reporter();
-        tracing::info!(node = node.name, cameras = node.cameras.len(), model = detector.name(), provider = %detector.provider(), "starting");
+        tracing::info!(node = node.name, cameras = node.cameras.len(), model = line.manifest().name(), provider = %line.provider(), "starting");
         if let Some(second) = &second {
             tracing::info!(model = second.name(), sha256 = second.sha256(), "judges what the model sees");
         }
@@ -150,7 +149,7 @@ impl Service {
         let swap = watcher.swap();
         let pulses = Pulses::new();
         let detect = Detect {
-            eyes: Eyes::new(detector, second)?,
+            eyes: Eyes::new(line, second),
             swap: Arc::clone(&swap),
             seats: Vec::new(),
             fleet: Arc::clone(&fleet),
@@ -165,6 +164,7 @@ impl Service {
         let keeper = Keeper {
             reporter,
             masking,
+            masked: None,
             clips,
             holding: Arc::clone(&holding),
             handle: platform.handle(),
@@ -434,41 +434,57 @@ impl Detect {
                 self.pulse.work();
                 batch
             };
-            if !batch.is_empty()
-                && let Some(detector) = self.swap.take()
+            let line = if batch.is_empty() { None } else { self.swap.take() };
+            // What was begun is answered by the model and decided by the files with which it was.
+            if (line.is_some() || fleet.has_news())
+                && let Some(mut flight) = flight.take()
             {
-                // What was begun with a model is answered by it.
-                if let Some(mut flight) = flight.take() {
-                    let found = self.land(&mut flight);
-                    self.decide(flight, found)?;
-                }
-                if let Err(error) = self.eyes.exchange(detector) {
-                    tracing::error!(%error, "no thread for the new model; the one before goes on");
-                }
+                let found = self.land(&mut flight);
+                self.decide(flight, found)?;
             }
-            let next = self.start(batch)?;
+            if let Some(line) = line {
+                self.eyes.exchange(line);
+            }
+            let next = self.start(batch, flight.as_ref())?;
             let Some(mut before) = flight.take() else {
                 flight = next;
                 continue;
             };
             let found = self.land(&mut before);
             self.pulse.work();
-            // The model is not kept waiting for what is decided.
-            flight = match next {
-                Some(next) => Some(next),
-                None => self.start(fleet.arrivals().take_waiting(batch_max))?,
+            let waiting = match next {
+                Some(_) => Vec::new(),
+                None => fleet.arrivals().take_waiting(batch_max),
             };
-            self.decide(before, found)?;
+            // The model is not kept waiting for what is decided, unless a file has changed.
+            if waiting.is_empty() {
+                flight = next;
+                self.decide(before, found)?;
+            } else if !fleet.has_news() {
+                flight = self.start(waiting, Some(&before))?;
+                self.decide(before, found)?;
+            } else {
+                self.decide(before, found)?;
+                flight = self.start(waiting, None)?;
+            }
         }
     }
 
-    /// Has the model look at a batch. `None` where nothing of it is to be looked at.
-    fn start(&mut self, mut batch: Vec<(CameraIndex, Frame)>) -> Result<Option<Flight>, ()> {
+    /// Has the model look at a batch, `None` of an empty one. `before` is what is not decided yet: nothing stands of its
+    /// cameras.
+    fn start(
+        &mut self,
+        mut batch: Vec<(CameraIndex, Frame)>,
+        before: Option<&Flight>,
+    ) -> Result<Option<Flight>, ()> {
         if batch.is_empty() {
             return Ok(None);
         }
-        // After the frames were taken: a camera's first frame comes after the news of it.
-        self.hear()?;
+        // After the frames were taken: a camera's first frame comes after the news of it. What is not decided yet is decided by
+        // the files with which it was begun.
+        if before.is_none() {
+            self.hear()?;
+        }
         let taken = batch.len();
         batch.retain(|(camera, _)| self.is_here(*camera));
         let here = batch.len();
@@ -477,9 +493,12 @@ impl Detect {
             tracing::debug!(frames = here - batch.len(), of = taken, "frames without a 4:2:0 picture");
         }
         let model = self.eyes.model();
+        let is_before =
+            |camera| before.is_some_and(|before| before.batch.iter().any(|(of, _)| *of == camera));
         let glance = |(camera, frame): &(CameraIndex, Frame)| {
             let view = frame.view()?;
-            Some(match self.seats.get(*camera).and_then(Option::as_ref) {
+            let seat = self.seats.get(*camera).and_then(Option::as_ref).filter(|_| !is_before(*camera));
+            Some(match seat {
                 Some(seat) => seat.lookout.glance(frame.at, &view, model),
                 None => Glance { thumb: Arc::new(Thumb::from_view(&view)), standing: None },
             })
@@ -506,8 +525,7 @@ impl Detect {
                 Some(detections) => Seen::Before(detections),
                 None => found.next().flatten().map_or(Seen::Nothing, Seen::Now),
             };
-            // It may have left meanwhile.
-            if let Some(view) = frame.view().filter(|_| self.is_here(*camera)) {
+            if let Some(view) = frame.view() {
                 self.look(*camera, (frame, &view), &thumb, seen)?;
             }
         }
@@ -583,6 +601,8 @@ impl Detect {
         };
         seat.lane.looks.fetch_add(1, Ordering::Relaxed);
         let before = seat.lookout.watch().is_empty();
+        // The rules leave faint boxes out; a mask does not.
+        let all = detections.clone();
         let Looked { look, events, turned, left_out, is_changed } =
             seat.lookout.look_on(frame.at, view, Arc::clone(thumb), detections, self.eyes.sure());
         if let Some(fault) = turned {
@@ -612,7 +632,7 @@ impl Detect {
         let detections = if is_standing && events.iter().any(is_pictured) {
             self.eyes.see(&[(camera, *view)]).pop().flatten().map(Arc::new)
         } else {
-            Some(Arc::new(look.detections))
+            Some(Arc::new(all))
         };
         let seat = self.seats[camera].as_ref();
         for event in events {
@@ -670,10 +690,15 @@ impl Detect {
     }
 }
 
+/// What the detector saw in a picture, and with it what the masking model found there; `None` without its answer.
+type Masked = (Arc<Vec<Detection>>, Option<Arc<[Detection]>>);
+
 /// The evidence thread: tasks in, rows on disk out.
 struct Keeper {
     reporter: Arc<Reporter>,
     masking: Option<Masking>,
+    /// What is to be masked in the latest picture, by what the detector saw in it: several events may show the same.
+    masked: Option<Masked>,
     clips: Clips,
     holding: Arc<Holding>,
     handle: tokio::runtime::Handle,
@@ -714,18 +739,26 @@ impl Keeper {
     }
 
     /// What is to be masked in the task's picture. `None` where the masking model had no answer: nothing of it leaves.
-    fn seen<'t>(&mut self, camera: &CameraId, task: &'t Task) -> Option<Cow<'t, [Detection]>> {
-        let Some((frame, seen)) = &task.shot else { return Some(Cow::Borrowed(&[])) };
+    fn seen(&mut self, camera: &CameraId, task: &Task) -> Option<Arc<[Detection]>> {
+        let Some((frame, seen)) = &task.shot else { return Some(Arc::from([])) };
         let (Some(masking), Some(view)) = (&mut self.masking, frame.view()) else {
-            return Some(Cow::Borrowed(seen));
+            return Some(Arc::from(seen.as_slice()));
         };
-        match masking.find(&view) {
-            Ok(found) => Some(Cow::Owned(seen.iter().copied().chain(found).collect())),
+        if let Some((of, masked)) = &self.masked
+            && Arc::ptr_eq(of, seen)
+        {
+            return masked.clone();
+        }
+        self.pulse.work();
+        let masked = match masking.find(&view) {
+            Ok(found) => Some(seen.iter().copied().chain(found).collect()),
             Err(error) => {
                 tracing::warn!(%camera, %error, "the masking model has no answer for a picture");
                 None
             }
-        }
+        };
+        self.masked = Some((Arc::clone(seen), masked.clone()));
+        masked
     }
 
     fn next(&self, tasks: &Receiver<Task>) -> Option<Task> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use calib::class::Class;
 use logic::case::ModelRef;
-use models::{Detector, Manifest, ModelError, Problem, Provider, Runtime};
+use models::{Detector, Line, Manifest, ModelError, Problem, Provider, Runtime};
 
 use crate::eyes::model_ref;
 use crate::pulse::Pulse;
@@ -24,7 +24,7 @@ pub(crate) struct Swap {
 
 struct Inner {
     report: ModelReport,
-    waiting: Option<Detector>,
+    waiting: Option<Line>,
 }
 
 /// Which model looks, and what became of the latest one that should have.
@@ -42,29 +42,30 @@ pub(crate) struct ModelReport {
 
 impl Swap {
     /// Begins with a detector.
-    pub(crate) fn new(detector: &Detector) -> Self {
-        let model = model_ref(detector);
-        let report = ModelReport { model, provider: detector.provider(), swaps: 0, refused: None };
+    pub(crate) fn new(line: &Line) -> Self {
+        let report =
+            ModelReport { model: model_ref(line), provider: line.provider(), swaps: 0, refused: None };
         Self { inner: Mutex::new(Inner { report, waiting: None }) }
     }
 
     /// The detector to go on with, where there is another one. For the detect thread, between batches.
-    pub(crate) fn take(&self) -> Option<Detector> {
+    pub(crate) fn take(&self) -> Option<Line> {
         let mut inner = self.lock();
-        let detector = inner.waiting.take()?;
-        let before = std::mem::replace(&mut inner.report.model, model_ref(&detector));
-        inner.report.provider = detector.provider();
+        let line = inner.waiting.take()?;
+        let model = model_ref(&line);
+        let before = std::mem::replace(&mut inner.report.model, model.clone());
+        inner.report.provider = line.provider();
         inner.report.swaps += 1;
         drop(inner);
         tracing::info!(
-            model = detector.name(),
-            sha256 = detector.sha256(),
-            provider = %detector.provider(),
+            model = model.name,
+            sha256 = model.sha256,
+            provider = %line.provider(),
             before = before.name,
             before_sha256 = before.sha256,
             "the model was exchanged"
         );
-        Some(detector)
+        Some(line)
     }
 
     /// Which model looks.
@@ -73,10 +74,10 @@ impl Swap {
     }
 
     /// Leaves a detector for [`Swap::take`]; one that still waits is dropped for it.
-    fn offer(&self, detector: Detector) {
+    fn offer(&self, line: Line) {
         let mut inner = self.lock();
         inner.report.refused = None;
-        let older = inner.waiting.replace(detector);
+        let older = inner.waiting.replace(line);
         drop(inner);
         // Closing a session takes a while: not under the lock.
         drop(older);
@@ -136,16 +137,17 @@ impl Watcher {
         runtime: Runtime,
         manifest: &Path,
         (threads, batch_max): (usize, usize),
-    ) -> Result<(Self, Detector), ModelError> {
+    ) -> Result<(Self, Line), ModelError> {
         // Before it is read: a change during the opening is then one.
         let mut polled = Polled::default();
         polled.act_on(stamps_of(manifest));
         let good = Manifest::load(manifest)?;
         let mut detector = Detector::open(&runtime, good.clone().with_faint(), threads)?;
         detector.settle(batch_max)?;
-        let swap = Arc::new(Swap::new(&detector));
+        let line = Line::new(detector)?;
+        let swap = Arc::new(Swap::new(&line));
         let manifest = manifest.to_owned();
-        Ok((Self { manifest, runtime, threads, batch_max, swap, good, polled }, detector))
+        Ok((Self { manifest, runtime, threads, batch_max, swap, good, polled }, line))
     }
 
     /// Where what it opens is left.
@@ -174,7 +176,7 @@ impl Watcher {
                 tracing::info!(model = manifest.name(), "the model's files are those of the model in use");
                 self.swap.forgive();
             }
-            Ok((manifest, detector)) => {
+            Ok((manifest, line)) => {
                 let known = manifest.classes();
                 let lost: Vec<&str> = (self.good.classes().into_iter())
                     .filter(|class| !known.contains(class))
@@ -188,18 +190,18 @@ impl Watcher {
                     );
                 }
                 self.good = manifest;
-                self.swap.offer(detector);
+                self.swap.offer(line);
             }
             Err(problems) => self.swap.refuse(&problems),
         }
     }
 
-    fn opened(&self) -> Result<(Manifest, Detector), Vec<Problem>> {
+    fn opened(&self) -> Result<(Manifest, Line), Vec<Problem>> {
         let open = || {
             let manifest = Manifest::load(&self.manifest)?;
             let mut detector = Detector::open(&self.runtime, manifest.clone().with_faint(), self.threads)?;
             detector.settle(self.batch_max)?;
-            Ok((manifest, detector))
+            Ok((manifest, Line::new(detector)?))
         };
         // A bug that a new model brings to light must not end a service that the old one serves well.
         match catch_unwind(AssertUnwindSafe(open)) {

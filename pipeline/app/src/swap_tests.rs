@@ -18,8 +18,8 @@ fn watched() -> (tempfile::TempDir, Watcher) {
         fs::copy(city_nano().join(name), folder.path().join(name)).unwrap();
     }
     let manifest = folder.path().join("manifest.toml");
-    let (watcher, detector) = Watcher::open(Runtime::load(None).unwrap(), &manifest, (1, 2)).unwrap();
-    assert_eq!(detector.name(), "city-nano");
+    let (watcher, line) = Watcher::open(Runtime::load(None).unwrap(), &manifest, (1, 2)).unwrap();
+    assert_eq!(line.manifest().name(), "city-nano");
     (folder, watcher)
 }
 
@@ -56,8 +56,8 @@ fn another_model_is_left_for_the_detect_thread_once_its_files_rest() {
     assert!(swap.take().is_none(), "it may still be in the middle of a copy");
     watcher.poll();
     assert_eq!(swap.report(), before, "the old one looks until the detect thread takes the new one");
-    let detector = swap.take().unwrap();
-    assert_eq!((detector.name(), detector.sha256()), ("city-nano-b", sha256.as_str()));
+    let line = swap.take().unwrap();
+    assert_eq!((line.manifest().name(), line.manifest().sha256()), ("city-nano-b", sha256.as_str()));
     let model = ModelRef { name: "city-nano-b".into(), sha256 };
     assert_eq!(
         swap.report(),
@@ -121,7 +121,7 @@ fn a_model_that_waits_survives_a_look_at_the_same_files() {
     become_b(folder.path());
     watcher.look_now();
     watcher.look_now();
-    assert_eq!(watcher.swap().take().unwrap().name(), "city-nano-b");
+    assert_eq!(watcher.swap().take().unwrap().manifest().name(), "city-nano-b");
 }
 
 #[test]
@@ -136,5 +136,5 @@ fn a_link_turned_to_another_folder_is_a_change() {
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(next.path(), &link).unwrap();
     poll_until_rest(&mut watcher);
-    assert_eq!(watcher.swap().take().unwrap().name(), "city-nano-b");
+    assert_eq!(watcher.swap().take().unwrap().manifest().name(), "city-nano-b");
 }

@@ -60,13 +60,13 @@ pub struct MaskedJpeg {
 /// Masks a copy of the picture.
 ///
 /// # Errors
-/// A person's or vehicle's box is not a number: it is unknown what to mask, so there is no copy.
+/// The box of something that is masked is not a number: it is unknown what to mask, so there is no copy.
 pub fn mask(picture: &Picture, detections: &[Detection]) -> Result<Masked, PictureError> {
     let mut copy = picture.clone();
     let mut regions = 0;
     for detection in detections {
         let Some(region) = region_of(detection) else { continue };
-        if <[f32; 4]>::from(region).iter().any(|side| !side.is_finite()) {
+        if <[f32; 4]>::from(detection.bounds).iter().any(|side| !side.is_finite()) {
             return Err(PictureError::UnknownRegion);
         }
         let rect = copy.rect_of(&region);
@@ -186,7 +186,7 @@ impl MaskedJpeg {
         &self.jpeg
     }
 
-    /// How many head and plate regions were masked.
+    /// How many regions were masked; one that several windows showed counts as often.
     pub fn regions(&self) -> usize {
         self.regions
     }
@@ -276,8 +276,10 @@ mod tests {
 
     #[test]
     fn a_box_that_is_no_number_yields_no_copy() {
-        let unknown = detection(Class::Person, [f32::NAN, 0.1, 0.2, 0.3]);
-        assert_eq!(mask(&picture(), &[unknown]), Err(PictureError::UnknownRegion));
+        for class in [Class::Person, Class::Truck, Class::Face, Class::Plate] {
+            let unknown = detection(class, [f32::NAN, 0.1, 0.2, 0.3]);
+            assert_eq!(mask(&picture(), &[unknown]), Err(PictureError::UnknownRegion), "{class}");
+        }
     }
 
     proptest! {

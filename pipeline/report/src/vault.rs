@@ -73,7 +73,7 @@ pub struct VaultRecord {
     pub original_sha256: Sha256Hex,
     /// The masked copy; `None` where it could not be masked and so does not leave.
     pub copy_sha256: Option<Sha256Hex>,
-    /// How many head and plate regions were masked in the copy.
+    /// How many regions were masked in the copy; one that several windows showed counts as often.
     pub masked_regions: usize,
     /// Which model saw it.
     pub model: ModelRef,

@@ -14,7 +14,7 @@ use ingest::{Cadence, Clip, Frame};
 use logic::dedupe::{OpenCase, Opener, Verdict, judge};
 use logic::finding::{Event, Finding, SpotId};
 use logic::look::CameraId;
-use models::{Classifier, Detector, Manifest, Runtime};
+use models::{Classifier, Detector, Line, Manifest, Runtime};
 
 use crate::eyes::Eyes;
 use crate::node::CameraEntry;
@@ -96,7 +96,8 @@ impl Player {
     ) -> Result<Self> {
         let runtime = Runtime::load(onnxruntime)?;
         let second = second.map(|second| Classifier::open(&runtime, second, threads)).transpose()?;
-        Ok(Self { eyes: Eyes::new(Detector::open(&runtime, manifest.with_faint(), threads)?, second)? })
+        let line = Line::new(Detector::open(&runtime, manifest.with_faint(), threads)?)?;
+        Ok(Self { eyes: Eyes::new(line, second) })
     }
 
     /// The model's name.

@@ -150,7 +150,8 @@ fn a_case_keeps_a_clip_of_its_confirmation_and_masks_what_a_model_finds() {
         let of_role = |role: &str| pictures.iter().find(|picture| picture["role"] == role).cloned();
         if let Some(clip) = of_role("clip") {
             let masked = of_role("confirming").unwrap();
-            assert!(masked["masked_regions"].as_u64() >= Some(1), "{masked}");
+            // One, of what the detector itself takes for a vehicle or a person, is there without it.
+            assert!(masked["masked_regions"].as_u64() >= Some(2), "{masked}");
             break clip;
         }
         assert!(Instant::now() < deadline, "no clip in {manifest}");
