@@ -23,7 +23,8 @@ use crate::arrivals::CameraIndex;
 
 /// Faults of the second model are told so often.
 const FAULTS_TOLD_EVERY: Duration = Duration::from_secs(60);
-const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
+/// All of a picture.
+pub(crate) const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
 
 /// A model, and where it looks in each camera's picture.
 pub(crate) struct Eyes {

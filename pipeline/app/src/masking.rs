@@ -8,12 +8,11 @@
 use std::path::Path;
 
 use calib::picture::YuvView;
-use calib::space::ImageBox;
 use logic::look::Detection;
 use models::tiles::{Region, Window, image_from_window, plan};
 use models::{Detector, Manifest, ModelError, Runtime};
 
-const WHOLE: ImageBox = ImageBox { x0: 0.0, y0: 0.0, x1: 1.0, y1: 1.0 };
+use crate::eyes::WHOLE;
 
 /// A model that finds faces and plates.
 pub(crate) struct Masking {

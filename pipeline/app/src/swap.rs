@@ -142,9 +142,7 @@ impl Watcher {
         let mut polled = Polled::default();
         polled.act_on(stamps_of(manifest));
         let good = Manifest::load(manifest)?;
-        let mut detector = Detector::open(&runtime, good.clone().with_faint(), threads)?;
-        detector.settle(batch_max)?;
-        let line = Line::new(detector)?;
+        let line = settled(&runtime, &good, (threads, batch_max))?;
         let swap = Arc::new(Swap::new(&line));
         let manifest = manifest.to_owned();
         Ok((Self { manifest, runtime, threads, batch_max, swap, good, polled }, line))
@@ -199,9 +197,8 @@ impl Watcher {
     fn opened(&self) -> Result<(Manifest, Line), Vec<Problem>> {
         let open = || {
             let manifest = Manifest::load(&self.manifest)?;
-            let mut detector = Detector::open(&self.runtime, manifest.clone().with_faint(), self.threads)?;
-            detector.settle(self.batch_max)?;
-            Ok((manifest, Line::new(detector)?))
+            let line = settled(&self.runtime, &manifest, (self.threads, self.batch_max))?;
+            Ok((manifest, line))
         };
         // A bug that a new model brings to light must not end a service that the old one serves well.
         match catch_unwind(AssertUnwindSafe(open)) {
@@ -214,6 +211,17 @@ impl Watcher {
             }]),
         }
     }
+}
+
+/// A model ready to look, in batches of up to so many pictures.
+fn settled(
+    runtime: &Runtime,
+    manifest: &Manifest,
+    (threads, batch_max): (usize, usize),
+) -> Result<Line, ModelError> {
+    let mut detector = Detector::open(runtime, manifest.clone().with_faint(), threads)?;
+    detector.settle(batch_max)?;
+    Line::new(detector)
 }
 
 /// The manifest, what it names, and its folder while it cannot be read or names what is not there: then the
