@@ -8,14 +8,18 @@ model, track, test a zone, and report what stayed in the zone for the dwell.
 It prints one JSON line: looks, findings, wall and CPU seconds without its start, waits, memory, threads.
 
     python rival.py --model city.onnx --engine openvino --streams 8 clip.mp4 [clip2.mp4 …]
+    python rival.py --model city.onnx --streams 24 --secs 20 rtsp://127.0.0.1:8554/0 […]
 
-Streams are read in turn on worker threads; a file is read as fast as it decodes.
+Each stream is read on a worker thread; a file is read as fast as it decodes, and ends. Cameras do not: they are
+measured for --secs once each had its first look.
 """
 import argparse
 import json
+import os
 import queue
 import resource
 import statistics
+import sys
 import threading
 import time
 
@@ -97,21 +101,29 @@ class Yolox:
         return found.with_nms(iou_max)
 
 
-def read(path, every_frame, fps, out):
+def opened(path):
+    return av.open(path, options={"rtsp_transport": "tcp"} if path.startswith("rtsp://") else {})
+
+
+def read(index, path, every_frame, fps, room, out):
     due = 0.0
-    with av.open(path) as container:
+    with opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
         stream.thread_count = 1
         if not every_frame:
             stream.codec_context.skip_frame = "NONKEY"
         for frame in container.decode(stream):
+            if frame.pts is None:
+                continue
             stamp = float(frame.pts * stream.time_base)
             if fps and stamp + 1e-3 < due:
                 continue
             due = stamp + 1 / fps if fps else 0.0
-            out.put((stamp, frame.to_ndarray(format="bgr24"), time.perf_counter()))
-    out.put(None)
+            image = frame.to_ndarray(format="bgr24")
+            room.acquire()
+            out.put((index, stamp, image, time.perf_counter()))
+    out.put((index, None, None, None))
 
 
 def cpu_seconds():
@@ -136,42 +148,48 @@ def main():
     parser.add_argument("--dwell", type=float, default=10.0, help="seconds")
     parser.add_argument("--all", action="store_true", help="decode every frame")
     parser.add_argument("--fps", type=float, help="with --all: look so many times a second")
+    parser.add_argument("--secs", type=float, help="for streams without an end: measure for so long once each had a look")
     args = parser.parse_args()
 
     detector = Yolox(args.model, args.engine, args.threads, args.side, args.trim)
     # The first run compiles; imports and it are its start, which is nobody's look.
-    with av.open(args.clips[0]) as container:
+    with opened(args.clips[0]) as container:
         stream = container.streams.video[0]
         detector(np.zeros((stream.height, stream.width, 3), np.uint8))
     started, cpu_before, looks, findings, waits, most_threads = time.perf_counter(), cpu_seconds(), 0, 0, [], 0
-    queues = [queue.Queue(maxsize=2) for _ in range(args.streams)]
-    for index, frames in enumerate(queues):
+    # Each holds two pictures at most.
+    pictures, rooms, seen = queue.Queue(), [threading.Semaphore(2) for _ in range(args.streams)], set()
+    for index in range(args.streams):
         clip = args.clips[index % len(args.clips)]
-        threading.Thread(target=read, args=(clip, args.all, args.fps, frames), daemon=True).start()
-    state = [{"tracker": ByteTrackTracker(), "since": {}, "told": set(), "zone": None} for _ in queues]
+        worker = (index, clip, args.all, args.fps, rooms[index], pictures)
+        threading.Thread(target=read, args=worker, daemon=True).start()
+    state = [{"tracker": ByteTrackTracker(), "since": {}, "told": set(), "zone": None} for _ in range(args.streams)]
     open_streams = set(range(args.streams))
-    while open_streams:
-        for index in list(open_streams):
-            item = queues[index].get()
-            if item is None:
-                open_streams.discard(index)
-                continue
-            stamp, image, arrived = item
-            s = state[index]
-            if s["zone"] is None:
-                h, w = image.shape[:2]
-                s["zone"] = sv.PolygonZone(np.array([[0, h // 3], [w, h // 3], [w, h], [0, h]]))
-            tracked = s["tracker"].update(detector(image))
-            inside = tracked[s["zone"].trigger(tracked)] if len(tracked) else tracked
-            looks += 1
-            for track in [] if inside.tracker_id is None else inside.tracker_id.tolist():
-                s["since"].setdefault(track, stamp)
-                if stamp - s["since"][track] >= args.dwell and track not in s["told"]:
-                    s["told"].add(track)
-                    findings += 1
-            waits.append(1e3 * (time.perf_counter() - arrived))
-            if looks % 16 == 1:
-                most_threads = max(most_threads, threads())
+    while open_streams and not (args.secs and len(seen) == args.streams and time.perf_counter() - started >= args.secs):
+        index, stamp, image, arrived = pictures.get(timeout=60)
+        if image is None:
+            open_streams.discard(index)
+            continue
+        rooms[index].release()
+        s = state[index]
+        if s["zone"] is None:
+            h, w = image.shape[:2]
+            s["zone"] = sv.PolygonZone(np.array([[0, h // 3], [w, h // 3], [w, h], [0, h]]))
+        tracked = s["tracker"].update(detector(image))
+        inside = tracked[s["zone"].trigger(tracked)] if len(tracked) else tracked
+        looks += 1
+        for track in [] if inside.tracker_id is None else inside.tracker_id.tolist():
+            s["since"].setdefault(track, stamp)
+            if stamp - s["since"][track] >= args.dwell and track not in s["told"]:
+                s["told"].add(track)
+                findings += 1
+        waits.append(1e3 * (time.perf_counter() - arrived))
+        if looks % 16 == 1:
+            most_threads = max(most_threads, threads())
+        if args.secs and len(seen) < args.streams:
+            seen.add(index)
+            if len(seen) == args.streams:
+                started, cpu_before, looks, waits = time.perf_counter(), cpu_seconds(), 0, []
     cpu_s = cpu_seconds() - cpu_before
     cuts = statistics.quantiles(waits, n=100, method="inclusive") if len(waits) > 1 else waits * 99
     print(
@@ -190,6 +208,9 @@ def main():
             }
         )
     )
+    # Workers of cameras are still within their libraries.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::figures::{Bare, Figures, Journey, Machine, Ratios, Rival, Setting, median};
@@ -143,11 +143,6 @@ pub(crate) fn run(arguments: &Arguments, onnxruntime: Option<&Path>) -> Result<E
     crate::street::clips(arguments)?;
     // Before anything runs for minutes.
     let rival = arguments.beside.contains(&Beside::Rival).then(rival::Place::find).transpose()?;
-    if rival.is_some() && arguments.rtsp {
-        bail!(
-            "the rival reads files as fast as it decodes them: leave out --rtsp, or compare with --beside bare"
-        );
-    }
     let mut rounds = Rounds::default();
     for number in 1..=arguments.rounds {
         let bar = progress(arguments, number);

@@ -1,12 +1,13 @@
 //! The fair rival: `benches/rival` in a Python of its own.
 //!
-//! In: clips, the service's own weights. Out: figures of one engine. Never: an installation; what is missing is told
-//! with the command that brings it.
+//! In: clips or cameras over RTSP, the service's own weights. Out: figures of one engine. Never: an installation; what
+//! is missing is told with the command that brings it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use samples::Crowd;
 use serde::Deserialize;
 
 use crate::figures::{self, Figures, Percentiles};
@@ -14,12 +15,14 @@ use crate::journey::{Arguments, Cadence};
 
 /// Its engines; the better one counts.
 pub(crate) const ENGINES: [&str; 2] = ["ort", "openvino"];
-/// Streams that it reads at once at most: each holds decoded pictures, and its cost a look does not depend on it.
-const STREAMS_MAX: usize = 16;
+/// Files that it reads at once at most: each holds decoded pictures, and its cost a look does not depend on it.
+const FILES_MAX: usize = 16;
+/// Cameras: as many as the service's, so that both have as long from look to look, up to what its memory holds.
+const CAMERAS_MAX: usize = 64;
 
 /// How many streams it reads.
 pub(crate) fn streams(arguments: &Arguments) -> usize {
-    arguments.cameras.clamp(1, STREAMS_MAX)
+    arguments.cameras.clamp(1, if arguments.rtsp { CAMERAS_MAX } else { FILES_MAX })
 }
 
 /// Where it is and what it runs in.
@@ -74,7 +77,17 @@ impl Place {
         if let Cadence::Fps(fps) = arguments.cadence {
             command.args(["--all", "--fps", &fps.to_string()]);
         }
-        let told = command.args(&clips).stdin(Stdio::null()).output();
+        let server = arguments.rtsp.then(|| Crowd::start(&clips, streams)).transpose()?;
+        match &server {
+            Some(server) => {
+                command.args(["--secs", &arguments.secs.to_string()]);
+                command.args((0..streams).map(|number| server.url(number)));
+            }
+            None => {
+                command.args(&clips);
+            }
+        }
+        let told = command.stdin(Stdio::null()).output();
         let told = told.with_context(|| format!("starting {}", self.python.display()))?;
         if !told.status.success() {
             let why = String::from_utf8_lossy(&told.stderr);

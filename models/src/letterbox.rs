@@ -17,6 +17,7 @@
 use calib::picture::{Chroma, Matrix, Plane, Range, RgbCoefficients, YuvView};
 use calib::space::ImageBox;
 use half::f16;
+use multiversion::multiversion;
 
 use crate::manifest::{Colour, Input, Layout, Placement};
 
@@ -108,12 +109,21 @@ impl Value for u8 {
     }
 }
 
-/// One output column: the two source columns it blends, `luma` and the one after it, and the colour samples
-/// that these two pixels carry (one sample for both where they are a pair).
+/// One output column: the first of the two source columns that it blends.
 #[derive(Debug, Clone, Copy)]
-struct Column {
-    luma: usize,
-    chroma: [usize; 2],
+struct Column(u32);
+
+impl Column {
+    /// The first of the two pixels.
+    fn luma(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The colour samples that the two pixels carry, one for both where they are a pair: colour goes by the pixel that
+    /// carries it, as [`YuvView::yuv_at`] reads it.
+    fn chroma(self) -> [usize; 2] {
+        [self.luma() / 2, self.luma().div_ceil(2)]
+    }
 }
 
 /// One output row: it blends the source rows `base` and `base + 1` by the share of the second.
@@ -179,6 +189,8 @@ struct Gathered {
     y: Vec<u16>,
     u: Vec<u16>,
     v: Vec<u16>,
+    /// The row of colour samples that is held: every other row of pixels has the one of the row before.
+    chroma_row: Option<usize>,
 }
 
 impl Gathered {
@@ -188,26 +200,35 @@ impl Gathered {
         }
     }
 
+    /// Begins a picture.
+    fn forget(&mut self) {
+        self.chroma_row = None;
+    }
+
     fn read(&mut self, picture: &YuvView<'_>, row: usize, columns: &[Column]) {
-        let chroma_width = picture.width.div_ceil(2);
         let luma = row_of(&picture.luma, row, picture.width);
         for (out, column) in self.y.iter_mut().zip(columns) {
-            let pair = &luma[column.luma..column.luma + 2];
+            let pair = &luma[column.luma()..column.luma() + 2];
             *out = u16::from_le_bytes([pair[0], pair[1]]);
         }
+        if self.chroma_row.replace(row / 2) == Some(row / 2) {
+            return;
+        }
+        let chroma_width = picture.width.div_ceil(2);
         let outs = self.u.iter_mut().zip(&mut self.v).zip(columns);
         match &picture.chroma {
             Chroma::I420 { u, v } => {
                 let (u, v) = (row_of(u, row / 2, chroma_width), row_of(v, row / 2, chroma_width));
-                for ((u_out, v_out), Column { chroma: [near, far], .. }) in outs {
-                    *u_out = u16::from_le_bytes([u[*near], u[*far]]);
-                    *v_out = u16::from_le_bytes([v[*near], v[*far]]);
+                for ((u_out, v_out), column) in outs {
+                    let [near, far] = column.chroma();
+                    *u_out = u16::from_le_bytes([u[near], u[far]]);
+                    *v_out = u16::from_le_bytes([v[near], v[far]]);
                 }
             }
             Chroma::Nv12 { uv } => {
                 let uv = row_of(uv, row / 2, 2 * chroma_width);
-                for ((u_out, v_out), Column { chroma, .. }) in outs {
-                    let [near, far] = chroma.map(|at| &uv[2 * at..2 * at + 2]);
+                for ((u_out, v_out), column) in outs {
+                    let [near, far] = column.chroma().map(|at| &uv[2 * at..2 * at + 2]);
                     *u_out = u16::from_le_bytes([near[0], far[0]]);
                     *v_out = u16::from_le_bytes([near[1], far[1]]);
                 }
@@ -272,14 +293,13 @@ impl Letterbox {
         Ok(fit)
     }
 
-    /// Makes the tables for pictures of this size. Colour goes by the pixel that carries it, as
-    /// [`YuvView::yuv_at`] reads it.
+    /// Makes the tables for pictures of this size.
     fn measure(&mut self, width: usize, height: usize, fit: Fit) {
         self.source = [width, height];
         self.columns.clear();
         self.column_shares.clear();
         for Tap { base, share } in taps(width, fit.width) {
-            self.columns.push(Column { luma: base, chroma: [base / 2, base.div_ceil(2)] });
+            self.columns.push(Column(base as u32));
             self.column_shares.push(share);
         }
         self.rows.clear();
@@ -306,6 +326,7 @@ impl Letterbox {
         let rgb = ToRgb::new(picture, input.colour);
         let [across, down] = fit.tensor;
         let plane = across * down;
+        gathered.forget();
         for (at, tap) in rows.iter().enumerate() {
             pair.load(*tap, |row, greys| {
                 gathered.read(picture, row, columns);
@@ -352,6 +373,7 @@ fn around<T: Copy>(fit: Fit, width: usize, plane: &mut [T], value: T) {
 }
 
 /// One channel of one output row from the two rows it lies between.
+#[multiversion(targets("x86_64+avx2"))]
 fn blend<V: Value>(near: &[f32], far: &[f32], share: f32, [gain, offset]: [f32; 2], out: &mut [V]) {
     for ((out, near), far) in out.iter_mut().zip(near).zip(far) {
         *out = V::of((near + (far - near) * share) * gain + offset);
@@ -403,36 +425,47 @@ impl ToRgb {
         Self { coefficients, colour }
     }
 
-    /// Converts both taps of each column and blends them. One flat loop over slices of one length, so that
-    /// it vectorises.
-    fn narrow(&self, gathered: &Gathered, shares: &[f32], [first, second, third]: &mut [Vec<f32>; 3]) {
-        let n = shares.len();
-        let (y, u, v) = (&gathered.y[..n], &gathered.u[..n], &gathered.v[..n]);
-        let (first, green, third) = (&mut first[..n], &mut second[..n], &mut third[..n]);
+    /// Converts both taps of each column and blends them.
+    fn narrow(&self, gathered: &Gathered, shares: &[f32], [first, green, third]: &mut [Vec<f32>; 3]) {
         let (red, blue) = match self.colour {
             Colour::Bgr => (third, first),
             Colour::Rgb => (first, third),
         };
-        let RgbCoefficients { y_zero, y_gain, r_v, g_u, g_v, b_u } = self.coefficients;
-        for at in 0..n {
-            let (y, u, v, share) = (y[at], u[at], v[at], shares[at]);
-            let rgb = |y: u16, u: u16, v: u16| {
-                // What is blacker than black is black, as OpenCV has it.
-                let y = (f32::from(y) - y_zero).max(0.0) * y_gain;
-                let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
-                [byte(y + r_v * v), byte(y + g_u * u + g_v * v), byte(y + b_u * u)]
-            };
-            let near = rgb(y & 0xff, u & 0xff, v & 0xff);
-            let far = rgb(y >> 8, u >> 8, v >> 8);
-            red[at] = near[0] + (far[0] - near[0]) * share;
-            green[at] = near[1] + (far[1] - near[1]) * share;
-            blue[at] = near[2] + (far[2] - near[2]) * share;
-        }
+        convert(&self.coefficients, gathered, shares, [red, green, blue]);
+    }
+}
+
+/// One flat loop over slices of one length, so that it vectorises.
+#[multiversion(targets("x86_64+avx2"))]
+fn convert(
+    coefficients: &RgbCoefficients,
+    gathered: &Gathered,
+    shares: &[f32],
+    [red, green, blue]: [&mut [f32]; 3],
+) {
+    let n = shares.len();
+    let (y, u, v) = (&gathered.y[..n], &gathered.u[..n], &gathered.v[..n]);
+    let (red, green, blue) = (&mut red[..n], &mut green[..n], &mut blue[..n]);
+    let RgbCoefficients { y_zero, y_gain, r_v, g_u, g_v, b_u } = *coefficients;
+    for at in 0..n {
+        let (y, u, v, share) = (y[at], u[at], v[at], shares[at]);
+        let rgb = |y: u16, u: u16, v: u16| {
+            // What is blacker than black is black, as OpenCV has it.
+            let y = (f32::from(y) - y_zero).max(0.0) * y_gain;
+            let (u, v) = (f32::from(u) - 128.0, f32::from(v) - 128.0);
+            [byte(y + r_v * v), byte(y + g_u * u + g_v * v), byte(y + b_u * u)]
+        };
+        let near = rgb(y & 0xff, u & 0xff, v & 0xff);
+        let far = rgb(y >> 8, u >> 8, v >> 8);
+        red[at] = near[0] + (far[0] - near[0]) * share;
+        green[at] = near[1] + (far[1] - near[1]) * share;
+        blue[at] = near[2] + (far[2] - near[2]) * share;
     }
 }
 
 /// Rounded to a whole grey level and clamped. Adding what leaves no bits for a fraction rounds in one
 /// addition a number, where a cast to bytes does not vectorise.
+#[inline(always)]
 fn byte(grey: f32) -> f32 {
     const WHOLE: f32 = 1.5 * (1u32 << 23) as f32;
     (grey.clamp(0.0, 255.0) + WHOLE) - WHOLE

@@ -16,7 +16,7 @@ pub use clip::{KeyFrames, ServedCodec, key_frames};
 pub use crowd::Crowd;
 pub use make::{Codec, Encoding, Picture, pattern_clip, still_clip, transcode};
 pub use server::{RtspServer, Scheme, ServedAuth, ServedCamera};
-pub use street::{Street, quiet_clip, street_clip};
+pub use street::{Street, night_clip, quiet_clip, street_clip};
 
 /// Why a sample cannot be made or served.
 #[derive(Debug, thiserror::Error)]

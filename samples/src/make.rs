@@ -122,6 +122,23 @@ pub(crate) fn encoder(codec: Codec, key_frames_every: u32) -> Result<gst::Elemen
 /// When the picture and its size do not agree, an element is missing, or the file cannot be written.
 pub fn still_clip(picture: Picture<'_>, encoding: Encoding, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
+    let (mut chain, push) = still_source(picture, encoding)?;
+    chain.extend(to_file(encoding.codec, encoding.key_frames_every, out)?);
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many(&chain)?;
+    gst::Element::link_many(&chain)?;
+    let pushing = std::thread::spawn(push);
+    let end = run(&pipeline);
+    let _ = pushing.join();
+    end.map_err(SamplesError::Gstreamer)
+}
+
+/// A picture as a still camera sees it, in I420: elements to be linked in a row, and what hands the pictures to them, on
+/// a thread of its own.
+pub(crate) fn still_source(
+    picture: Picture<'_>,
+    encoding: Encoding,
+) -> Result<(Vec<gst::Element>, impl FnOnce() + Send + use<>), SamplesError> {
     let needed = picture.width as usize * picture.height as usize * 3;
     if needed == 0 || picture.rgb.len() != needed {
         let reason = format!(
@@ -137,17 +154,10 @@ pub fn still_clip(picture: Picture<'_>, encoding: Encoding, out: &Path) -> Resul
     }
     let fitted = fit(picture, encoding.size)?;
     let source = rgb_source(encoding.size, encoding.fps);
-    let pipeline = gst::Pipeline::new();
     let convert = gst::ElementFactory::make("videoconvert").build()?;
-    let mut chain = vec![source.clone().upcast(), convert];
-    chain.push(gst::ElementFactory::make("capsfilter").property("caps", i420(encoding.size)).build()?);
-    chain.extend(to_file(encoding.codec, encoding.key_frames_every, out)?);
-    pipeline.add_many(&chain)?;
-    gst::Element::link_many(&chain)?;
-    let pushing = std::thread::spawn(move || push_noisy(&source, &fitted, encoding));
-    let end = run(&pipeline);
-    let _ = pushing.join();
-    end.map_err(SamplesError::Gstreamer)
+    let caps = gst::ElementFactory::make("capsfilter").property("caps", i420(encoding.size)).build()?;
+    let chain = vec![source.clone().upcast(), convert, caps];
+    Ok((chain, move || push_noisy(&source, &fitted, encoding)))
 }
 
 /// Encodes a moving test pattern (`videotestsrc`'s, such as `smpte` or `ball`): what tests decode again.

@@ -12,7 +12,7 @@ use gstreamer_app as gst_app;
 
 use crate::SamplesError;
 use crate::clip::run;
-use crate::make::{Codec, Encoding, Picture, encoder, still_clip};
+use crate::make::{Codec, Encoding, Picture, encoder, still_clip, still_source};
 
 /// How a street is sent.
 #[derive(Debug, Clone, Copy)]
@@ -51,32 +51,8 @@ impl Default for Street {
 /// When the clip cannot be decoded, an element is missing or the file cannot be written.
 pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
-    let pictures = (street.secs * f64::from(street.fps)).round().max(1.0) as i32;
-    let rate = gst::ElementFactory::make("videorate").property("rate", pace(clip, street.fps)?).build()?;
-    let limit = gst::ElementFactory::make("identity").property("eos-after", pictures).build()?;
-    let encode = encoder(street.codec, street.key_frames_every)?;
-    encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
-    if let Some(into) = encode.static_pad("sink") {
-        // At the end the rate comes up with some more.
-        let seen = AtomicI32::new(0);
-        into.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            let is_over = seen.fetch_add(1, Ordering::Relaxed) >= pictures;
-            if is_over { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
-        });
-    }
-    let chain = [
-        gst::ElementFactory::make("videoconvert").build()?,
-        gst::ElementFactory::make("videoscale").build()?,
-        rate,
-        gst::ElementFactory::make("capsfilter")
-            .property("caps", raw("I420", street.size, Some(street.fps)))
-            .build()?,
-        limit,
-        encode,
-        gst::ElementFactory::make(street.codec.parser()).build()?,
-        gst::ElementFactory::make("mp4mux").build()?,
-        gst::ElementFactory::make("filesink").property("location", out.to_string_lossy().as_ref()).build()?,
-    ];
+    let mut chain = pictures(clip, street, street.secs)?;
+    chain.extend(to_file(street, out)?);
     let pipeline = decoding(clip, &chain)?;
     run(&pipeline).map_err(|reason| SamplesError::Clip { path: clip.to_owned(), reason })
 }
@@ -88,8 +64,103 @@ pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), Sample
 /// As [`street_clip`].
 pub fn quiet_clip(clip: &Path, street: Street, noise_sigma: f32, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
+    let rgb = first_picture(clip, street.size)?;
     let (width, height) = street.size;
-    let sink = gst_app::AppSink::builder().caps(&raw("RGB", street.size, None)).sync(false).build();
+    still_clip(Picture { rgb: &rgb, width, height }, still(street, street.secs, noise_sigma), out)
+}
+
+/// Encodes a street at night pace: what moves in the clip passes within `passing_secs`, before that nothing moves, as in
+/// [`quiet_clip`].
+///
+/// # Errors
+/// As [`street_clip`].
+pub fn night_clip(
+    clip: &Path,
+    street: Street,
+    (noise_sigma, passing_secs): (f32, f64),
+    out: &Path,
+) -> Result<(), SamplesError> {
+    gst::init()?;
+    let rgb = first_picture(clip, street.size)?;
+    let moving = pictures(clip, street, passing_secs)?;
+    let pipeline = decoding(clip, &moving)?;
+    let (width, height) = street.size;
+    let encoding = still(street, street.secs - passing_secs, noise_sigma);
+    let (quiet, push) = still_source(Picture { rgb: &rgb, width, height }, encoding)?;
+    let one_by_one = gst::ElementFactory::make("concat").build()?;
+    // Both in the same colours, or the encoder begins a new stream between them.
+    let mut same = raw("I420", street.size, Some(street.fps));
+    same.make_mut().set("colorimetry", "bt709");
+    same.make_mut().set("chroma-site", "mpeg2");
+    let mut rest = vec![
+        one_by_one.clone(),
+        gst::ElementFactory::make("videoconvert").build()?,
+        gst::ElementFactory::make("capsfilter").property("caps", same).build()?,
+    ];
+    rest.extend(to_file(street, out)?);
+    pipeline.add_many(&quiet)?;
+    pipeline.add_many(&rest)?;
+    gst::Element::link_many(&quiet)?;
+    gst::Element::link_many(&rest)?;
+    // It takes them in the order in which they were joined to it.
+    for part in [quiet.last(), moving.last()].into_iter().flatten() {
+        part.link(&one_by_one)?;
+    }
+    let pushing = std::thread::spawn(push);
+    let end = run(&pipeline);
+    let _ = pushing.join();
+    end.map_err(|reason| SamplesError::Clip { path: clip.to_owned(), reason })
+}
+
+/// The clip's pictures at the street's size and pace.
+fn pictures(clip: &Path, street: Street, secs: f64) -> Result<Vec<gst::Element>, SamplesError> {
+    let pictures = (secs * f64::from(street.fps)).round().max(1.0) as i32;
+    let rate = gst::ElementFactory::make("videorate").property("rate", pace(clip, street.fps)?).build()?;
+    let limit = gst::ElementFactory::make("identity").property("eos-after", pictures).build()?;
+    if let Some(from) = limit.static_pad("src") {
+        // At the end the rate comes up with some more.
+        let seen = AtomicI32::new(0);
+        from.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let is_over = seen.fetch_add(1, Ordering::Relaxed) >= pictures;
+            if is_over { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+        });
+    }
+    Ok(vec![
+        gst::ElementFactory::make("videoconvert").build()?,
+        gst::ElementFactory::make("videoscale").build()?,
+        rate,
+        gst::ElementFactory::make("capsfilter")
+            .property("caps", raw("I420", street.size, Some(street.fps)))
+            .build()?,
+        limit,
+    ])
+}
+
+fn to_file(street: Street, out: &Path) -> Result<Vec<gst::Element>, SamplesError> {
+    let encode = encoder(street.codec, street.key_frames_every)?;
+    encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
+    Ok(vec![
+        encode,
+        gst::ElementFactory::make(street.codec.parser()).build()?,
+        gst::ElementFactory::make("mp4mux").build()?,
+        gst::ElementFactory::make("filesink").property("location", out.to_string_lossy().as_ref()).build()?,
+    ])
+}
+
+fn still(street: Street, secs: f64, noise_sigma: f32) -> Encoding {
+    Encoding {
+        size: street.size,
+        secs,
+        fps: street.fps,
+        key_frames_every: street.key_frames_every,
+        codec: street.codec,
+        noise_sigma,
+    }
+}
+
+/// In RGB, without padding.
+fn first_picture(clip: &Path, (width, height): (u32, u32)) -> Result<Vec<u8>, SamplesError> {
+    let sink = gst_app::AppSink::builder().caps(&raw("RGB", (width, height), None)).sync(false).build();
     let scale = gst::ElementFactory::make("videoscale").build()?;
     let chain = [gst::ElementFactory::make("videoconvert").build()?, scale, sink.clone().upcast()];
     let pipeline = decoding(clip, &chain)?;
@@ -102,16 +173,7 @@ pub fn quiet_clip(clip: &Path, street: Street, noise_sigma: f32, out: &Path) -> 
     let bytes = map.ok_or_else(|| refuse("it gives no picture"))?;
     let row = (width as usize * 3).next_multiple_of(4);
     let rows = bytes.chunks_exact(row).take(height as usize);
-    let rgb: Vec<u8> = rows.flat_map(|line| line[..width as usize * 3].iter().copied()).collect();
-    let encoding = Encoding {
-        size: street.size,
-        secs: street.secs,
-        fps: street.fps,
-        key_frames_every: street.key_frames_every,
-        codec: street.codec,
-        noise_sigma,
-    };
-    still_clip(Picture { rgb: &rgb, width, height }, encoding, out)
+    Ok(rows.flat_map(|line| line[..width as usize * 3].iter().copied()).collect())
 }
 
 /// A pipeline that decodes a clip's video into a chain.

@@ -4,6 +4,7 @@
 //! colour, and nothing that a face could be told by.
 
 use calib::picture::{Range, YuvView};
+use multiversion::multiversion;
 
 /// Pixels across a thumb, whatever the picture's own width.
 pub const THUMB_WIDTH: usize = 320;
@@ -36,8 +37,15 @@ impl Thumb {
         if view.width == 0 || view.height == 0 {
             return thumb;
         }
-        let (mut sums, mut inner) = (vec![0_u32; view.width], vec![0_u16; view.width]);
-        let tone = full_range(view.range);
+        let (tone, mut inner) = (full_range(view.range), vec![0_u16; view.width]);
+        if let Some(blocks) = Blocks::of(view, height) {
+            for (row, out) in thumb.luma.chunks_exact_mut(THUMB_WIDTH).enumerate() {
+                let from = row * blocks.down * view.luma.stride;
+                blocks.means(&view.luma.data[from..], view.luma.stride, &mut inner, &tone, out);
+            }
+            return thumb;
+        }
+        let mut sums = vec![0_u32; view.width];
         for (row, out) in thumb.luma.chunks_exact_mut(THUMB_WIDTH).enumerate() {
             sum_rows(view, row, height, &mut inner, &mut sums);
             mean_columns(&sums, view.height as u64, &tone, out);
@@ -76,6 +84,77 @@ fn full_range(range: Range) -> [u8; 256] {
     })
 }
 
+/// A picture whose sides are whole multiples of the thumb's, as those of most cameras are: nothing overlaps, and the
+/// same means cost a fifth.
+struct Blocks {
+    across: usize,
+    down: usize,
+    /// 2^32 over the pixels of a block, rounded up.
+    reciprocal: u64,
+}
+
+impl Blocks {
+    /// Up to so many pixels a block, the reciprocal divides every sum exactly: `255.5 * PIXELS_MAX^2 < 2^32`. No sum
+    /// of a block's column leaves 16 bits.
+    const PIXELS_MAX: usize = 4096;
+    const ROWS_MAX: usize = 257;
+
+    fn of(view: &YuvView<'_>, height: usize) -> Option<Self> {
+        let is_whole = view.width.is_multiple_of(THUMB_WIDTH)
+            && view.height.is_multiple_of(height)
+            && view.luma.stride >= view.width;
+        let (across, down) = (view.width / THUMB_WIDTH, view.height / height);
+        let pixels = across * down;
+        (is_whole && pixels <= Self::PIXELS_MAX && down <= Self::ROWS_MAX).then(|| Self {
+            across,
+            down,
+            reciprocal: (1 << 32) / pixels as u64 + 1,
+        })
+    }
+
+    /// One row of the thumb from the rows of luma that it stands for. `columns` is room for a row of the picture.
+    fn means(&self, luma: &[u8], stride: usize, columns: &mut [u16], tone: &[u8; 256], out: &mut [u8]) {
+        sum_columns(luma, stride, self.down, columns);
+        let mean = |block: &[u16]| {
+            let sum: u32 = block.iter().map(|&column| u32::from(column)).sum();
+            let half = (self.across * self.down / 2) as u64;
+            let mean = ((u64::from(sum) + half) * self.reciprocal) >> 32;
+            tone[mean.min(255) as usize]
+        };
+        // Cameras' usual widths, 640 to 3840: a sum of known length is several times as fast.
+        match self.across {
+            2 => each_block::<2>(columns, out, mean),
+            4 => each_block::<4>(columns, out, mean),
+            6 => each_block::<6>(columns, out, mean),
+            8 => each_block::<8>(columns, out, mean),
+            12 => each_block::<12>(columns, out, mean),
+            across => {
+                for (block, value) in columns.chunks_exact(across).zip(out) {
+                    *value = mean(block);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn each_block<const ACROSS: usize>(columns: &[u16], out: &mut [u8], mean: impl Fn(&[u16]) -> u8) {
+    for (block, value) in columns.as_chunks::<ACROSS>().0.iter().zip(out) {
+        *value = mean(block);
+    }
+}
+
+/// Adds up rows of luma, column by column. Row after row, since memory is read fastest in its own order.
+#[multiversion(targets("x86_64+avx2"))]
+fn sum_columns(luma: &[u8], stride: usize, rows: usize, columns: &mut [u16]) {
+    columns.fill(0);
+    for row in luma.chunks(stride).take(rows) {
+        for (sum, &value) in columns.iter_mut().zip(row) {
+            *sum += u16::from(value);
+        }
+    }
+}
+
 /// How source pixels overlap one target pixel, both sides cut into `from * to` equal parts so that every
 /// overlap is a whole number: the first source pixel, and the last one, each with its parts.
 fn overlap(target: usize, from: usize, to: usize) -> (usize, usize, u32, u32) {
@@ -88,6 +167,7 @@ fn overlap(target: usize, from: usize, to: usize) -> (usize, usize, u32, u32) {
 }
 
 /// Sums the source rows under one target row, each weighed by its overlap. `inner` is room for those that lie in it whole.
+#[multiversion(targets("x86_64+avx2"))]
 fn sum_rows(view: &YuvView<'_>, row: usize, height: usize, inner: &mut [u16], sums: &mut [u32]) {
     /// So many bytes add up in 16 bits, which is twice as fast.
     const ROWS: usize = 257;
@@ -158,6 +238,36 @@ mod tests {
         assert_eq!((thumb.height(), thumb.luma().len()), (180, 320 * 180));
         for (at, &value) in thumb.luma().iter().enumerate() {
             assert_eq!(value, ((at % 320 + at / 320) % 200) as u8);
+        }
+    }
+
+    #[test]
+    fn whole_blocks_have_the_means_that_parts_have() {
+        for (width, height, pad) in
+            [(1920, 1080, 64), (1280, 720, 0), (640, 360, 3), (320, 180, 0), (2560, 1920, 1)]
+        {
+            let stride = width + pad;
+            let mut state = 7_u32;
+            let mut bytes = vec![0_u8; stride * height];
+            for (at, byte) in bytes.iter_mut().enumerate() {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                // Noise, and at the end bright: sums of all sizes.
+                *byte = if at > stride * height / 2 { 255 } else { (state >> 24) as u8 };
+            }
+            let plane = Plane { data: &bytes, stride };
+            for range in [Range::Full, Range::Limited] {
+                let (chroma, matrix) = (Chroma::Nv12 { uv: plane }, Matrix::Bt709);
+                let view = YuvView { width, height, luma: plane, chroma, matrix, range };
+                let whole = Thumb::from_view(&view);
+                assert!(Blocks::of(&view, whole.height()).is_some(), "{width}x{height}");
+                let (mut sums, mut inner) = (vec![0; width], vec![0; width]);
+                let mut parts = vec![0; whole.luma().len()];
+                for (row, out) in parts.chunks_exact_mut(THUMB_WIDTH).enumerate() {
+                    sum_rows(&view, row, whole.height(), &mut inner, &mut sums);
+                    mean_columns(&sums, height as u64, &full_range(range), out);
+                }
+                assert!(whole.luma() == parts, "{width}x{height} {range:?}");
+            }
         }
     }
 
