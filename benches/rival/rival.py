@@ -11,7 +11,7 @@ It prints one JSON line: looks, findings, wall and CPU seconds without its start
     python rival.py --model city.onnx --streams 24 --secs 20 rtsp://127.0.0.1:8554/0 […]
 
 Each stream is read on a worker thread; a file is read as fast as it decodes, and ends. Cameras do not: they are
-measured for --secs once each had its first look.
+measured for --secs, which begin some seconds after each had its first look. Waits are those of a decoded picture.
 """
 import argparse
 import json
@@ -22,12 +22,19 @@ import statistics
 import sys
 import threading
 import time
+import traceback
 
 import av
 import cv2
 import numpy as np
 import supervision as sv
 from trackers import ByteTrackTracker
+
+
+# After every camera had a look: what came at once at the start is worked off before anything is measured.
+SETTLE_SECS = 10
+# Longest that nothing may come.
+SILENCE_SECS = 120
 
 
 def letterbox(image, size, step):
@@ -106,6 +113,14 @@ def opened(path):
 
 
 def read(index, path, every_frame, fps, room, out):
+    try:
+        read_to_end(index, path, every_frame, fps, room, out)
+        out.put((index, None, None, None))
+    except Exception as error:  # told by whoever reads the queue
+        out.put((index, None, error, None))
+
+
+def read_to_end(index, path, every_frame, fps, room, out):
     due = 0.0
     with opened(path) as container:
         stream = container.streams.video[0]
@@ -120,10 +135,9 @@ def read(index, path, every_frame, fps, room, out):
             if fps and stamp + 1e-3 < due:
                 continue
             due = stamp + 1 / fps if fps else 0.0
-            image = frame.to_ndarray(format="bgr24")
+            image, arrived = frame.to_ndarray(format="bgr24"), time.perf_counter()
             room.acquire()
-            out.put((index, stamp, image, time.perf_counter()))
-    out.put((index, None, None, None))
+            out.put((index, stamp, image, arrived))
 
 
 def cpu_seconds():
@@ -157,17 +171,23 @@ def main():
         stream = container.streams.video[0]
         detector(np.zeros((stream.height, stream.width, 3), np.uint8))
     started, cpu_before, looks, findings, waits, most_threads = time.perf_counter(), cpu_seconds(), 0, 0, [], 0
-    # Each holds two pictures at most.
+    # Of each, two pictures wait at most.
     pictures, rooms, seen = queue.Queue(), [threading.Semaphore(2) for _ in range(args.streams)], set()
     for index in range(args.streams):
         clip = args.clips[index % len(args.clips)]
         worker = (index, clip, args.all, args.fps, rooms[index], pictures)
         threading.Thread(target=read, args=worker, daemon=True).start()
+    settled = time.perf_counter() + SETTLE_SECS
     state = [{"tracker": ByteTrackTracker(), "since": {}, "told": set(), "zone": None} for _ in range(args.streams)]
     open_streams = set(range(args.streams))
-    while open_streams and not (args.secs and len(seen) == args.streams and time.perf_counter() - started >= args.secs):
-        index, stamp, image, arrived = pictures.get(timeout=60)
-        if image is None:
+    begun, is_measured = time.perf_counter(), not args.secs
+    while open_streams and not (args.secs and is_measured and time.perf_counter() - started >= args.secs):
+        if args.secs and len(seen) < args.streams and time.perf_counter() - begun > SILENCE_SECS + args.streams:
+            raise RuntimeError(f"{len(seen)} of {args.streams} cameras had a look")
+        index, stamp, image, arrived = pictures.get(timeout=SILENCE_SECS)
+        if stamp is None:
+            if image is not None or args.secs:
+                raise RuntimeError(f"stream {index} ended: {image or 'its camera closed it'}")
             open_streams.discard(index)
             continue
         rooms[index].release()
@@ -186,9 +206,12 @@ def main():
         waits.append(1e3 * (time.perf_counter() - arrived))
         if looks % 16 == 1:
             most_threads = max(most_threads, threads())
-        if args.secs and len(seen) < args.streams:
+        if not is_measured:
             seen.add(index)
-            if len(seen) == args.streams:
+            if len(seen) < args.streams:
+                settled = time.perf_counter() + SETTLE_SECS
+            elif time.perf_counter() >= settled:
+                is_measured = True
                 started, cpu_before, looks, waits = time.perf_counter(), cpu_seconds(), 0, []
     cpu_s = cpu_seconds() - cpu_before
     cuts = statistics.quantiles(waits, n=100, method="inclusive") if len(waits) > 1 else waits * 99
@@ -208,10 +231,16 @@ def main():
             }
         )
     )
-    # Workers of cameras are still within their libraries.
-    sys.stdout.flush()
-    os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        code = 0
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    # At once: workers of cameras are still within their libraries.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -9,8 +9,8 @@
 //! The values are those of OpenCV's `INTER_LINEAR` on the RGB picture (half-pixel centres, two taps an axis
 //! however much it shrinks, as models are trained), left unrounded where the input is of floats. Each tap is
 //! converted to RGB, rounded and clamped by itself, since rounding and clamping do not commute with blending:
-//! converting once an output pixel puts hard edges of colour up to 25 grey levels off. It costs about twice the
-//! time (some 0.6 ms more from 1080p to 416, a twentieth of a look). What stays is OpenCV's own second rounding and its
+//! converting once an output pixel puts hard edges of colour up to 25 grey levels off. It cost some 0.6 ms
+//! more from 1080p to 416 before these loops knew AVX2. What stays is OpenCV's own second rounding and its
 //! weights of 11 bits: under one grey level (`tests/reference.py`).
 //! An antialiased reduction would look better and is not what the weights know.
 
@@ -381,6 +381,7 @@ fn blend<V: Value>(near: &[f32], far: &[f32], share: f32, [gain, offset]: [f32; 
 }
 
 /// The same for pixels whose channels lie side by side.
+#[multiversion(targets("x86_64+avx2"))]
 fn blend_pixels<V: Value>(
     near: &[Vec<f32>; 3],
     far: &[Vec<f32>; 3],

@@ -25,8 +25,10 @@ pub struct Street {
     pub fps: u32,
     /// Key frame every so many pictures.
     pub key_frames_every: u32,
-    /// Bits a second.
+    /// Bits a second, whatever moves.
     pub bits_per_s: u32,
+    /// H.264 only: this quantizer (0 to 51) in place of a fixed rate, so that what does not move costs next to nothing.
+    pub quantizer: Option<u32>,
     /// What it is encoded in.
     pub codec: Codec,
 }
@@ -40,6 +42,7 @@ impl Default for Street {
             fps: 25,
             key_frames_every: 50,
             bits_per_s: 4_000_000,
+            quantizer: None,
             codec: Codec::H264,
         }
     }
@@ -139,6 +142,10 @@ fn pictures(clip: &Path, street: Street, secs: f64) -> Result<Vec<gst::Element>,
 fn to_file(street: Street, out: &Path) -> Result<Vec<gst::Element>, SamplesError> {
     let encode = encoder(street.codec, street.key_frames_every)?;
     encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
+    if let Some(quantizer) = street.quantizer.filter(|_| street.codec == Codec::H264) {
+        encode.set_property_from_str("pass", "quant");
+        encode.set_property("quantizer", quantizer.min(51));
+    }
     Ok(vec![
         encode,
         gst::ElementFactory::make(street.codec.parser()).build()?,

@@ -89,7 +89,7 @@ fn full_range(range: Range) -> [u8; 256] {
 struct Blocks {
     across: usize,
     down: usize,
-    /// 2^32 over the pixels of a block, rounded up.
+    /// 2^32 over the pixels of a block, and one: it never falls short.
     reciprocal: u64,
 }
 
@@ -103,13 +103,19 @@ impl Blocks {
         let is_whole = view.width.is_multiple_of(THUMB_WIDTH)
             && view.height.is_multiple_of(height)
             && view.luma.stride >= view.width;
-        let (across, down) = (view.width / THUMB_WIDTH, view.height / height);
+        if is_whole { Self::new(view.width / THUMB_WIDTH, view.height / height) } else { None }
+    }
+
+    fn new(across: usize, down: usize) -> Option<Self> {
         let pixels = across * down;
-        (is_whole && pixels <= Self::PIXELS_MAX && down <= Self::ROWS_MAX).then(|| Self {
-            across,
-            down,
-            reciprocal: (1 << 32) / pixels as u64 + 1,
-        })
+        let fits = pixels <= Self::PIXELS_MAX && down <= Self::ROWS_MAX;
+        fits.then(|| Self { across, down, reciprocal: (1 << 32) / pixels as u64 + 1 })
+    }
+
+    /// The rounded mean of a block by the sum of its pixels.
+    #[inline(always)]
+    fn mean(&self, sum: u32) -> u64 {
+        ((u64::from(sum) + (self.across * self.down / 2) as u64) * self.reciprocal) >> 32
     }
 
     /// One row of the thumb from the rows of luma that it stands for. `columns` is room for a row of the picture.
@@ -117,9 +123,7 @@ impl Blocks {
         sum_columns(luma, stride, self.down, columns);
         let mean = |block: &[u16]| {
             let sum: u32 = block.iter().map(|&column| u32::from(column)).sum();
-            let half = (self.across * self.down / 2) as u64;
-            let mean = ((u64::from(sum) + half) * self.reciprocal) >> 32;
-            tone[mean.min(255) as usize]
+            tone[self.mean(sum).min(255) as usize]
         };
         // Cameras' usual widths, 640 to 3840: a sum of known length is several times as fast.
         match self.across {
@@ -147,9 +151,10 @@ fn each_block<const ACROSS: usize>(columns: &[u16], out: &mut [u8], mean: impl F
 /// Adds up rows of luma, column by column. Row after row, since memory is read fastest in its own order.
 #[multiversion(targets("x86_64+avx2"))]
 fn sum_columns(luma: &[u8], stride: usize, rows: usize, columns: &mut [u16]) {
+    let width = columns.len();
     columns.fill(0);
     for row in luma.chunks(stride).take(rows) {
-        for (sum, &value) in columns.iter_mut().zip(row) {
+        for (sum, &value) in columns.iter_mut().zip(&row[..width]) {
             *sum += u16::from(value);
         }
     }
@@ -243,9 +248,15 @@ mod tests {
 
     #[test]
     fn whole_blocks_have_the_means_that_parts_have() {
-        for (width, height, pad) in
-            [(1920, 1080, 64), (1280, 720, 0), (640, 360, 3), (320, 180, 0), (2560, 1920, 1)]
-        {
+        for (width, height, pad) in [
+            (1920, 1080, 64),
+            (3840, 2160, 0),
+            (960, 540, 2),
+            (1280, 720, 0),
+            (640, 360, 3),
+            (320, 180, 0),
+            (2560, 1920, 1),
+        ] {
             let stride = width + pad;
             let mut state = 7_u32;
             let mut bytes = vec![0_u8; stride * height];
@@ -269,6 +280,23 @@ mod tests {
                 assert!(whole.luma() == parts, "{width}x{height} {range:?}");
             }
         }
+    }
+
+    #[test]
+    fn every_block_divides_as_division_does() {
+        for pixels in 1..=Blocks::PIXELS_MAX {
+            let blocks = Blocks::new(pixels, 1).unwrap();
+            let plain = |sum: u32| (u64::from(sum) + pixels as u64 / 2) / pixels as u64;
+            for mean in 1..=255 {
+                // Where the rounded mean changes.
+                let edge = (mean * pixels as u32).saturating_sub(pixels as u32 / 2);
+                for sum in [edge.saturating_sub(1), edge, edge + 1] {
+                    assert_eq!(blocks.mean(sum), plain(sum), "{sum} of {pixels}");
+                }
+            }
+            assert_eq!(blocks.mean(255 * pixels as u32), 255);
+        }
+        assert!(Blocks::new(65, 64).is_none() && Blocks::new(1, 258).is_none());
     }
 
     #[test]
