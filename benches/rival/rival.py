@@ -180,9 +180,9 @@ def main():
     settled = time.perf_counter() + SETTLE_SECS
     state = [{"tracker": ByteTrackTracker(), "since": {}, "told": set(), "zone": None} for _ in range(args.streams)]
     open_streams = set(range(args.streams))
-    begun, is_measured = time.perf_counter(), not args.secs
+    is_measured = not args.secs
     while open_streams and not (args.secs and is_measured and time.perf_counter() - started >= args.secs):
-        if args.secs and len(seen) < args.streams and time.perf_counter() - begun > SILENCE_SECS + args.streams:
+        if args.secs and len(seen) < args.streams and time.perf_counter() - started > SILENCE_SECS + args.streams:
             raise RuntimeError(f"{len(seen)} of {args.streams} cameras had a look")
         index, stamp, image, arrived = pictures.get(timeout=SILENCE_SECS)
         if stamp is None:

@@ -123,7 +123,7 @@ pub(crate) fn encoder(codec: Codec, key_frames_every: u32) -> Result<gst::Elemen
 pub fn still_clip(picture: Picture<'_>, encoding: Encoding, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
     let (mut chain, push) = still_source(picture, encoding)?;
-    chain.extend(to_file(encoding.codec, encoding.key_frames_every, out)?);
+    chain.extend(to_file(encoder(encoding.codec, encoding.key_frames_every)?, encoding.codec, out)?);
     let pipeline = gst::Pipeline::new();
     pipeline.add_many(&chain)?;
     gst::Element::link_many(&chain)?;
@@ -176,7 +176,7 @@ pub fn pattern_clip(pattern: &str, encoding: Encoding, out: &Path) -> Result<(),
     let mut caps = i420(encoding.size);
     caps.make_mut().set("framerate", fps);
     let mut chain = vec![source, gst::ElementFactory::make("capsfilter").property("caps", caps).build()?];
-    chain.extend(to_file(encoding.codec, encoding.key_frames_every, out)?);
+    chain.extend(to_file(encoder(encoding.codec, encoding.key_frames_every)?, encoding.codec, out)?);
     pipeline.add_many(&chain)?;
     gst::Element::link_many(&chain)?;
     run(&pipeline).map_err(SamplesError::Gstreamer)
@@ -198,7 +198,7 @@ pub fn transcode(clip: &Path, codec: Codec, key_frames_every: u32, out: &Path) -
     let decode = gst::ElementFactory::make("decodebin").build()?;
     let convert = gst::ElementFactory::make("videoconvert").build()?;
     let mut chain = vec![convert.clone()];
-    chain.extend(to_file(codec, key_frames_every, out)?);
+    chain.extend(to_file(encoder(codec, key_frames_every)?, codec, out)?);
     pipeline.add_many([&source, &decode])?;
     pipeline.add_many(&chain)?;
     source.link(&decode)?;
@@ -240,9 +240,14 @@ fn rgb_source(size: (u32, u32), fps: u32) -> gst_app::AppSrc {
         .build()
 }
 
-fn to_file(codec: Codec, key_frames_every: u32, out: &Path) -> Result<Vec<gst::Element>, SamplesError> {
+/// An encoder of that codec, and what follows it into an MP4.
+pub(crate) fn to_file(
+    encode: gst::Element,
+    codec: Codec,
+    out: &Path,
+) -> Result<Vec<gst::Element>, SamplesError> {
     Ok(vec![
-        encoder(codec, key_frames_every)?,
+        encode,
         gst::ElementFactory::make(codec.parser()).build()?,
         gst::ElementFactory::make("mp4mux").build()?,
         gst::ElementFactory::make("filesink").property("location", out.to_string_lossy().as_ref()).build()?,
@@ -250,7 +255,7 @@ fn to_file(codec: Codec, key_frames_every: u32, out: &Path) -> Result<Vec<gst::E
 }
 
 /// RGB rows as GStreamer wants them: each a multiple of four bytes.
-fn padded(row: usize) -> usize {
+pub(crate) fn padded(row: usize) -> usize {
     row.next_multiple_of(4)
 }
 

@@ -12,7 +12,7 @@ use gstreamer_app as gst_app;
 
 use crate::SamplesError;
 use crate::clip::run;
-use crate::make::{Codec, Encoding, Picture, encoder, still_clip, still_source};
+use crate::make::{Codec, Encoding, Picture, encoder, padded, still_clip, still_source, to_file};
 
 /// How a street is sent.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ impl Default for Street {
 pub fn street_clip(clip: &Path, street: Street, out: &Path) -> Result<(), SamplesError> {
     gst::init()?;
     let mut chain = pictures(clip, street, street.secs)?;
-    chain.extend(to_file(street, out)?);
+    chain.extend(to_file(encoding(street)?, street.codec, out)?);
     let pipeline = decoding(clip, &chain)?;
     run(&pipeline).map_err(|reason| SamplesError::Clip { path: clip.to_owned(), reason })
 }
@@ -88,8 +88,8 @@ pub fn night_clip(
     let moving = pictures(clip, street, passing_secs)?;
     let pipeline = decoding(clip, &moving)?;
     let (width, height) = street.size;
-    let encoding = still(street, street.secs - passing_secs, noise_sigma);
-    let (quiet, push) = still_source(Picture { rgb: &rgb, width, height }, encoding)?;
+    let part = still(street, street.secs - passing_secs, noise_sigma);
+    let (quiet, push) = still_source(Picture { rgb: &rgb, width, height }, part)?;
     let one_by_one = gst::ElementFactory::make("concat").build()?;
     // Both in the same colours, or the encoder begins a new stream between them.
     let mut same = raw("I420", street.size, Some(street.fps));
@@ -100,7 +100,7 @@ pub fn night_clip(
         gst::ElementFactory::make("videoconvert").build()?,
         gst::ElementFactory::make("capsfilter").property("caps", same).build()?,
     ];
-    rest.extend(to_file(street, out)?);
+    rest.extend(to_file(encoding(street)?, street.codec, out)?);
     pipeline.add_many(&quiet)?;
     pipeline.add_many(&rest)?;
     gst::Element::link_many(&quiet)?;
@@ -139,19 +139,15 @@ fn pictures(clip: &Path, street: Street, secs: f64) -> Result<Vec<gst::Element>,
     ])
 }
 
-fn to_file(street: Street, out: &Path) -> Result<Vec<gst::Element>, SamplesError> {
+/// The encoder of such a camera.
+fn encoding(street: Street) -> Result<gst::Element, SamplesError> {
     let encode = encoder(street.codec, street.key_frames_every)?;
     encode.set_property("bitrate", (street.bits_per_s / 1000).max(1));
     if let Some(quantizer) = street.quantizer.filter(|_| street.codec == Codec::H264) {
         encode.set_property_from_str("pass", "quant");
         encode.set_property("quantizer", quantizer.min(51));
     }
-    Ok(vec![
-        encode,
-        gst::ElementFactory::make(street.codec.parser()).build()?,
-        gst::ElementFactory::make("mp4mux").build()?,
-        gst::ElementFactory::make("filesink").property("location", out.to_string_lossy().as_ref()).build()?,
-    ])
+    Ok(encode)
 }
 
 fn still(street: Street, secs: f64, noise_sigma: f32) -> Encoding {
@@ -178,7 +174,7 @@ fn first_picture(clip: &Path, (width, height): (u32, u32)) -> Result<Vec<u8>, Sa
     let map =
         sample.as_ref().and_then(|sample| sample.buffer()).and_then(|buffer| buffer.map_readable().ok());
     let bytes = map.ok_or_else(|| refuse("it gives no picture"))?;
-    let row = (width as usize * 3).next_multiple_of(4);
+    let row = padded(width as usize * 3);
     let rows = bytes.chunks_exact(row).take(height as usize);
     Ok(rows.flat_map(|line| line[..width as usize * 3].iter().copied()).collect())
 }
